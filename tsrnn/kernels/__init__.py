@@ -1,0 +1,32 @@
+"""The numeric core. Everything above asks for an engine and does not know which device computes."""
+
+from tsrnn.kernels import forks  # noqa: F401 - takes note of forks from now on
+from tsrnn.kernels.architecture import Architecture
+from tsrnn.kernels.windows import WindowSet
+
+__all__ = ["Architecture", "WindowSet", "describe", "make_engine", "warmup"]
+
+# The compilers take a moment to import, so the devices' folders are imported where they are used.
+
+
+def make_engine(architecture: Architecture, dtype: str, device: str):
+    """The engine that computes one network on a device; "auto" means the CPU so far."""
+    if device not in ("cpu", "auto"):
+        raise ValueError(f'device must be "cpu" or "auto"; got {device!r}')
+    from tsrnn.kernels.cpu.engine import Engine
+
+    return Engine(architecture, dtype)
+
+
+def warmup(cells, dtypes, losses, optimizers) -> None:
+    """Compile all kernels ahead of their first use and keep them on disk."""
+    from tsrnn.kernels.cpu.warmup import compile_all
+
+    compile_all(cells, dtypes, losses, optimizers)
+
+
+def describe() -> dict[str, str]:
+    """How the kernels would run on this machine."""
+    from tsrnn.kernels.cpu.warmup import describe
+
+    return describe()

@@ -1,0 +1,82 @@
+"""What a native call can see: a row of 64-bit integers for each worker, and its own arguments.
+
+Every kernel that is part of a network is ``kernel(context, arguments)``, both pointers to integers.
+The context holds addresses of buffers and the numbers that change from batch to batch; these are
+its fields. Offsets, sizes and strides, which stay the same, are arguments, fixed when a tape is
+recorded (see ``tape``). They count numbers, not bytes.
+"""
+
+from numba import types
+from numba.extending import intrinsic
+
+from tsrnn.kernels.cpu.native import Kernel
+
+(
+    # What changes with every batch, side by side: addresses, then numbers
+    SERIES,
+    STARTS,
+    LOCATION,
+    INVERSE_SCALE,
+    PREDICTIONS,
+    DROPOUT_LIMIT,
+    DROPOUT_SEED,
+    # Other buffers: addresses
+    WORKSPACE,
+    WEIGHTS,
+    GRADIENT,
+    LOSSES,
+    LOSS_SETTINGS,
+    # The tile at hand: its number, its first window, how many windows it has
+    TILE,
+    FIRST,
+    COUNT,
+    # How many windows and tiles there are, windows in a full tile, and workers
+    WINDOWS,
+    TILES,
+    TILE_SIZE,
+    WORKERS,
+    # Where the gradient of the first tile lies, and the bytes from one to the next
+    GRADIENTS,
+    GRADIENT_BYTES,
+    # Tapes: address and length of the one for full tiles, and of the one for the last
+    TAPE,
+    TAPE_LENGTH,
+    LAST_TAPE,
+    LAST_TAPE_LENGTH,
+    SIZE,
+) = range(26)
+
+BATCH = slice(SERIES, DROPOUT_SEED + 1)
+
+INT = types.int64
+INTS = types.CPointer(types.int64)
+FLOATS = types.CPointer(types.float64)
+
+
+def network_call(function, name: str, real, equations: type | None = None) -> Kernel:
+    """A kernel that takes a context and arguments, for buffers of type ``real``."""
+    return Kernel(function, f"{name}-{real}", (INTS, INTS), equations)
+
+
+@intrinsic
+def buffer(typing_context, kind, context, field, offset):
+    """The buffer at ``context[field]``, from ``offset`` on, as numbers of type ``kind``."""
+    target = types.CPointer(kind.instance_type)
+
+    def codegen(context, builder, signature, values):
+        _, row, field, offset = values
+        address = builder.load(builder.gep(row, [field]))
+        start = builder.inttoptr(address, context.get_value_type(target))
+        return builder.gep(start, [offset])
+
+    return target(kind, INTS, INT, INT), codegen
+
+
+@intrinsic
+def advance(typing_context, pointer, offset):
+    """The pointer, ``offset`` numbers further on."""
+
+    def codegen(context, builder, signature, values):
+        return builder.gep(values[0], [values[1]])
+
+    return pointer(pointer, INT), codegen

@@ -1,0 +1,150 @@
+"""Compiled functions on disk.
+
+Numba's own cache knows the source of one function, not of what it calls, and two processes that
+compile at once can give one function the code of another. Here every compiled function has a file
+of its own, named after everything that it depends on, which appears whole or not at all.
+"""
+
+import contextlib
+import hashlib
+import inspect
+import os
+import pickle
+import sys
+import uuid
+import warnings
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import config
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+
+PACKAGE = Path(__file__).parents[2]
+KERNELS = PACKAGE / "kernels"
+_CHECKSUM_SIZE = hashlib.sha256().digest_size
+
+
+class DiskCache(_Cache):
+    """What Numba asks of a cache, for one function.
+
+    Parameters
+    ----------
+    name : str
+        Tells the function from every other one made by the same source.
+    equations : type, optional
+        A loss or optimizer that it is compiled from.
+    """
+
+    def __init__(self, name: str, equations: type | None = None):
+        self.name = name
+        self._equations = equations
+
+    def key(self, *more) -> str:
+        """Changes with the function, its signature, and all that it is compiled from."""
+        parts = (self.name, *map(str, more), sources_digest(), source_digest(self._equations))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_folders()[0])
+
+    def load_overload(self, sig, target_context):
+        file = self._file(sig, target_context)
+        target_context.refresh()
+        for folder in cache_folders():
+            payload = _read(folder / file)
+            if payload is not None:
+                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        return None
+
+    def save_overload(self, sig, data):
+        file, payload = self._file(sig, data.target_context), pickle.dumps(data._reduce())
+        reasons = []
+        for folder in cache_folders():
+            try:
+                _write(folder / file, payload)
+            except OSError as error:
+                reasons.append(f"{folder} ({error.strerror})")
+            else:
+                return
+        _warn_uncached(" and ".join(reasons))
+
+    def _file(self, sig, target_context) -> str:
+        return f"{self.name}-{self.key(sig, target_context.codegen().magic_tuple())}.bin"
+
+    def enable(self):
+        """Always on."""
+
+    def disable(self):
+        """Always on."""
+
+    def flush(self):
+        """Nothing is held back."""
+
+
+def cache_folders() -> list[Path]:
+    """Where compiled kernels may lie; they are kept in the first that can be written.
+
+    ``NUMBA_CACHE_DIR`` if it is set; else beside the package, then in the user's own cache.
+    """
+    if config.CACHE_DIR:
+        return [Path(config.CACHE_DIR) / "tsrnn"]
+    folders = [PACKAGE / "__pycache__" / "kernels"]
+    caches = os.environ.get("XDG_CACHE_HOME")
+    if caches:
+        folders.append(Path(caches) / "tsrnn")
+    else:
+        with contextlib.suppress(RuntimeError):  # a user without a home
+            folders.append(Path.home() / ".cache" / "tsrnn")
+    return folders
+
+
+def _read(path: Path) -> bytes | None:
+    """What was written, if it is there and as it was."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    checksum, payload = content[:_CHECKSUM_SIZE], content[_CHECKSUM_SIZE:]
+    return payload if hashlib.sha256(payload).digest() == checksum else None
+
+
+def _write(path: Path, payload: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        beside.write_bytes(hashlib.sha256(payload).digest() + payload)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@cache
+def sources_digest() -> str:
+    """Changes whenever any line of the kernels, or the compiler under them, does."""
+    packages = (numba.__version__, llvmlite.__version__, np.__version__)
+    digest = hashlib.sha256(repr((sys.implementation.cache_tag, packages)).encode())
+    for path in sorted(KERNELS.rglob("*.py")):
+        digest.update(repr((str(path.relative_to(KERNELS)), path.read_bytes())).encode())
+    return digest.hexdigest()
+
+
+@cache
+def source_digest(equations: type | None) -> str:
+    """Changes with the module that defines a loss or optimizer."""
+    if equations is None:
+        return ""
+    return hashlib.sha256(Path(inspect.getfile(equations)).read_bytes()).hexdigest()
+
+
+@cache
+def _warn_uncached(where: str) -> None:
+    warnings.warn(
+        f"Compiled kernels cannot be kept in {where}; every process compiles them again. Set "
+        "NUMBA_CACHE_DIR to a folder that can be written.",
+        stacklevel=2,
+    )

@@ -1,0 +1,311 @@
+"""SIMD vectors: Python objects that stand for LLVM vectors while a kernel is being compiled.
+
+The functions of ``cells``, ``losses`` and ``optimizers`` run once, at compile time, on ``Lanes``;
+every ``+`` or ``np.tanh`` they meet emits the instruction instead of computing a number. Nothing of
+it is left at run time, and Numba has no vector arithmetic to type, which keeps compiling quick.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import config
+from numba.extending import intrinsic
+
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+
+
+class Machine(NamedTuple):
+    """What the processor's vector unit looks like to the kernels."""
+
+    vector_bytes: int
+    tile_rows: int
+    tile_vectors: int
+
+    def lanes(self, dtype) -> int:
+        return self.vector_bytes // np.dtype(dtype).itemsize
+
+
+@functools.cache
+def machine() -> Machine:
+    """Widest vector that the compiler keeps in one register, and the register tile that fits.
+
+    Asked of LLVM itself, for the very processor and features that Numba compiles for, so that
+    ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` are honoured.
+    """
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name = config.CPU_NAME or llvm.get_host_cpu_name()
+    features = config.CPU_FEATURES
+    if features is None:
+        features = "" if config.CPU_NAME else llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    probe = target.create_target_machine(cpu=name, features=features).emit_assembly(_probe_module())
+    if "%zmm" in probe:
+        return Machine(vector_bytes=64, tile_rows=8, tile_vectors=3)
+    if "%ymm" in probe:
+        return Machine(vector_bytes=32, tile_rows=4, tile_vectors=3)
+    return Machine(vector_bytes=16, tile_rows=4, tile_vectors=2)
+
+
+def _probe_module():
+    module = ir.Module()
+    vector = ir.VectorType(ir.FloatType(), 16)
+    function = ir.Function(module, ir.FunctionType(vector, [vector, vector]), "probe")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(builder.fadd(*function.args))
+    return llvm.parse_assembly(str(module))
+
+
+def lanes_of(pointer_type) -> int:
+    return machine().vector_bytes // (pointer_type.dtype.bitwidth // 8)
+
+
+@intrinsic
+def lanes(typing_context, pointer):
+    """Numbers in a vector of the buffer's precision, as a compile-time constant."""
+
+    def codegen(context, builder, signature, arguments):
+        return ir.Constant(INT64, lanes_of(pointer))
+
+    return types.int64(pointer), codegen
+
+
+class Lanes:
+    """A vector value in a function that is being built; arithmetic on it emits instructions."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+        self.builder = builder
+        self.value = value
+
+    @property
+    def type(self) -> ir.VectorType:
+        return self.value.type
+
+    @property
+    def is_double(self) -> bool:
+        return isinstance(self.type.element, ir.DoubleType)
+
+    @classmethod
+    def load(cls, builder: ir.IRBuilder, address: ir.Value, kind: ir.VectorType) -> "Lanes":
+        loaded = builder.load(builder.bitcast(address, kind.as_pointer()))
+        loaded.align = 4 if isinstance(kind.element, ir.FloatType) else 8
+        return cls(builder, loaded)
+
+    def store(self, address: ir.Value) -> None:
+        stored = self.builder.store(
+            self.value, self.builder.bitcast(address, self.type.as_pointer())
+        )
+        stored.align = 8 if self.is_double else 4
+
+    @classmethod
+    def splat(cls, builder: ir.IRBuilder, scalar: ir.Value, kind: ir.VectorType) -> "Lanes":
+        """The same number in every lane, rounded to the vector's precision first."""
+        if isinstance(scalar.type, ir.DoubleType) and isinstance(kind.element, ir.FloatType):
+            scalar = builder.fptrunc(scalar, kind.element)
+        undefined = ir.Constant(kind, ir.Undefined)
+        first = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
+        mask = ir.Constant(ir.VectorType(INT32, kind.count), [0] * kind.count)
+        return cls(builder, builder.shuffle_vector(first, undefined, mask))
+
+    def constant(self, number: float) -> "Lanes":
+        scalar = float(np.float32(number)) if not self.is_double else float(number)
+        return Lanes(self.builder, ir.Constant(self.type, [scalar] * self.type.count))
+
+    def _coerce(self, other) -> "Lanes":
+        return other if isinstance(other, Lanes) else self.constant(other)
+
+    def _emit(self, instruction: str, left, right) -> "Lanes":
+        left, right = self._coerce(left), self._coerce(right)
+        emit = getattr(self.builder, instruction)
+        return Lanes(self.builder, emit(left.value, right.value, flags=("contract",)))
+
+    def __add__(self, other):
+        return self._emit("fadd", self, other)
+
+    def __radd__(self, other):
+        return self._emit("fadd", other, self)
+
+    def __sub__(self, other):
+        return self._emit("fsub", self, other)
+
+    def __rsub__(self, other):
+        return self._emit("fsub", other, self)
+
+    def __mul__(self, other):
+        return self._emit("fmul", self, other)
+
+    def __rmul__(self, other):
+        return self._emit("fmul", other, self)
+
+    def __truediv__(self, other):
+        return self._emit("fdiv", self, other)
+
+    def __rtruediv__(self, other):
+        return self._emit("fdiv", other, self)
+
+    def __neg__(self):
+        return 0.0 - self
+
+    def __array_ufunc__(self, ufunc, method, *inputs):
+        if method != "__call__" or ufunc not in _UFUNCS:
+            return NotImplemented
+        return _UFUNCS[ufunc](*(self._coerce(x) for x in inputs))
+
+    def choose(self, predicate: str, other: "Lanes", yes: "Lanes", no: "Lanes") -> "Lanes":
+        """``yes`` in the lanes where ``self predicate other``; ``no`` elsewhere and at NaN."""
+        condition = self.builder.fcmp_ordered(predicate, self.value, other.value)
+        return Lanes(self.builder, self.builder.select(condition, yes.value, no.value))
+
+    def intrinsic(self, name: str, *operands: "Lanes") -> "Lanes":
+        """Call LLVM's ``name`` on this vector and others of the same type."""
+        suffix = f"v{self.type.count}f{64 if self.is_double else 32}"
+        values = [self.value, *(operand.value for operand in operands)]
+        function = self.builder.module.declare_intrinsic(
+            f"{name}.{suffix}", (), ir.FunctionType(self.type, [self.type] * len(values))
+        )
+        return Lanes(self.builder, self.builder.call(function, values))
+
+    def total(self) -> ir.Value:
+        """Sum over the lanes, in double precision, in lane order."""
+        total = ir.Constant(ir.DoubleType(), 0.0)
+        for lane in range(self.type.count):
+            element = self.builder.extract_element(self.value, ir.Constant(INT32, lane))
+            if not self.is_double:
+                element = self.builder.fpext(element, ir.DoubleType())
+            total = self.builder.fadd(total, element)
+        return total
+
+
+def polynomial(x, coefficients):
+    """Horner's rule, highest power first."""
+    result = coefficients[0]
+    for coefficient in coefficients[1:]:
+        result = result * x + coefficient
+    return result
+
+
+def tanh(x: Lanes) -> Lanes:
+    return _tanh_double(x) if x.is_double else _tanh_single(x)
+
+
+# Minimax rational approximation on [-7.9, 7.9], where tanh rounds to 1 in single precision; the
+# coefficients are those of the Eigen library. Largest error 2.4e-7.
+_SINGLE_NUMERATOR = (
+    -2.76076847742355e-16,
+    2.00018790482477e-13,
+    -8.60467152213735e-11,
+    5.12229709037114e-08,
+    1.48572235717979e-05,
+    6.37261928875436e-04,
+    4.89352455891786e-03,
+)
+_SINGLE_DENOMINATOR = (
+    1.19825839466702e-06,
+    1.18534705686654e-04,
+    2.26843463243900e-03,
+    4.89352518554385e-03,
+)
+
+
+def _tanh_single(x: Lanes) -> Lanes:
+    x = _clip(x, 7.90531110763549805)
+    square = x * x
+    return x * polynomial(square, _SINGLE_NUMERATOR) / polynomial(square, _SINGLE_DENOMINATOR)
+
+
+# Moshier, Methods and Programs for Mathematical Functions (1989), the Cephes library.
+_TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3)
+_TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
+_EXP_P = (1.26177193074810590878e-4, 3.02994407707441961300e-2, 9.99999999999999999910e-1)
+_EXP_Q = (
+    3.00198505138664455042e-6,
+    2.52448340349684104192e-3,
+    2.27265548208155028766e-1,
+    2.00000000000000000009e0,
+)
+
+
+def _tanh_double(x: Lanes) -> Lanes:
+    """Error at most 2 units in the last place: a rational near 0, from exp elsewhere."""
+    square = x * x
+    near = x + x * square * polynomial(square, _TANH_P) / polynomial(square, _TANH_Q)
+    far = 1.0 - 2.0 / (_exp_double(2.0 * _clip(absolute(x), 20.0)) + 1.0)
+    signed = x.choose("<", x.constant(0.0), -far, far)
+    return absolute(x).choose(">", x.constant(0.625), signed, near)
+
+
+def _exp_double(x: Lanes) -> Lanes:
+    """For 0 <= x <= 40, all that tanh asks for."""
+    builder = x.builder
+    power = (x * 1.4426950408889634073599 + 0.5).intrinsic("llvm.floor")
+    rest = x - power * 6.93145751953125e-1 - power * 1.42860682030941723212e-6
+    square = rest * rest
+    numerator = rest * polynomial(square, _EXP_P)
+    ratio = 1.0 + 2.0 * numerator / (polynomial(square, _EXP_Q) - numerator)
+    integers = ir.VectorType(INT64, x.type.count)
+    exponent = builder.fptosi(power.value, integers)
+    shifted = builder.shl(exponent, ir.Constant(integers, [52] * x.type.count))
+    bits = builder.add(builder.bitcast(ratio.value, integers), shifted)
+    return Lanes(builder, builder.bitcast(bits, x.type))
+
+
+def _clip(x: Lanes, bound: float) -> Lanes:
+    """Between -bound and bound; NaN stays."""
+    low, high = x.constant(-bound), x.constant(bound)
+    x = x.choose("<", low, low, x)
+    return x.choose(">", high, high, x)
+
+
+def absolute(x: Lanes) -> Lanes:
+    return x.intrinsic("llvm.fabs")
+
+
+def _sign(x: Lanes) -> Lanes:
+    zero, one = x.constant(0.0), x.constant(1.0)
+    return x.choose(">", zero, one, x.choose("<", zero, -one, x))
+
+
+_UFUNCS: dict[np.ufunc, Callable] = {
+    np.tanh: tanh,
+    np.sqrt: lambda x: x.intrinsic("llvm.sqrt"),
+    np.absolute: absolute,
+    np.sign: _sign,
+    # A NaN in either operand stays, as in NumPy. llvm.maximum would do, but not in every LLVM.
+    np.maximum: lambda x, y: y.choose("==", y, x.choose("<", y, y, x), y),
+    np.minimum: lambda x, y: y.choose("==", y, x.choose(">", y, y, x), y),
+}
+
+
+class Memory:
+    """A buffer of numbers, read and written a vector at a time, at offsets counted in numbers."""
+
+    def __init__(self, builder: ir.IRBuilder, pointer: ir.Value, lanes: int):
+        self.builder = builder
+        self.pointer = pointer
+        self.kind = ir.VectorType(pointer.type.pointee, lanes)
+
+    def load(self, offset) -> Lanes:
+        return Lanes.load(self.builder, self.builder.gep(self.pointer, [offset]), self.kind)
+
+    def store(self, value: Lanes, offset) -> None:
+        value.store(self.builder.gep(self.pointer, [offset]))
+
+    def load_all(self, first, stride, count: int) -> tuple[Lanes, ...]:
+        """``count`` vectors, ``stride`` apart."""
+        return tuple(self.load(offset) for offset in self._offsets(first, stride, count))
+
+    def store_all(self, values: tuple[Lanes, ...], first, stride) -> None:
+        for value, offset in zip(values, self._offsets(first, stride, len(values)), strict=True):
+            self.store(value, offset)
+
+    def splat(self, scalar: ir.Value) -> Lanes:
+        return Lanes.splat(self.builder, scalar, self.kind)
+
+    def _offsets(self, first, stride, count):
+        for i in range(count):
+            yield self.builder.add(first, self.builder.mul(ir.Constant(INT64, i), stride))
