@@ -1,0 +1,92 @@
+"""The forecast every other one has to beat: the last season once more."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["season_length", "seasonal_naive"]
+
+# Steps in a season of each of pandas' frequency names: a year of months, quarters and weeks, a
+# week of days, a day of anything shorter.
+_STEPS = {
+    **dict.fromkeys(["Q", "QE", "QS", "BQE", "BQS"], 4),
+    **dict.fromkeys(["M", "ME", "MS", "BME", "BMS", "CBME", "CBMS"], 12),
+    **dict.fromkeys(["SME", "SMS"], 24),
+    "W": 52,
+    "D": 7,
+    **dict.fromkeys(["B", "C"], 5),
+    "h": 24,
+    "min": 24 * 60,
+    "s": 24 * 60 * 60,
+}
+
+
+def season_length(freq: str | None) -> int:
+    """The number of steps after which a series of this frequency usually repeats.
+
+    Parameters
+    ----------
+    freq : str or None
+        A frequency as pandas writes it, such as ``index.freqstr``.
+
+    Returns
+    -------
+    int
+        12 for months, 4 for quarters, 52 for weeks, 7 for days, 5 for business days, 24 for
+        hours, 48 for half-hours, and so on; 1 (no season) for years, for no frequency, and where
+        the season is not a whole number of steps.
+
+    Examples
+    --------
+    >>> season_length("MS"), season_length("W-SUN"), season_length("30min"), season_length(None)
+    (12, 52, 48, 1)
+    """
+    parts = re.match(r"(\d*)([A-Za-z]+)", freq or "")
+    if parts is None:
+        return 1
+    season = Fraction(_STEPS.get(parts[2], 1), int(parts[1] or 1))
+    return int(season) if season.denominator == 1 else 1
+
+
+def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[np.generic]:
+    """Forecast by repeating the last season.
+
+    Parameters
+    ----------
+    values : array-like of shape (rows,) or (rows, targets)
+        The series up to the forecast, at least ``season`` rows of it.
+    horizon : int
+        How many steps to forecast.
+    season : int, default 1
+        Steps in a season; 1 repeats the last value.
+
+    Returns
+    -------
+    ndarray of shape (horizon,) or (horizon, targets)
+        Step ``k`` is the value one season before it, or the last such value that is known.
+
+    Raises
+    ------
+    ValueError
+        If ``horizon`` or ``season`` is below 1, or ``values`` has fewer rows than ``season``.
+
+    References
+    ----------
+    Hyndman and Athanasopoulos (2021), "Forecasting: Principles and Practice", 3rd edition,
+    section 5.2.
+
+    Examples
+    --------
+    >>> seasonal_naive([1, 2, 3, 4, 5], horizon=4, season=3)
+    array([3, 4, 5, 3])
+    """
+    known = np.atleast_1d(values)
+    if horizon < 1 or season < 1:
+        raise ValueError(f"horizon {horizon} and season {season} must both be at least 1")
+    if len(known) < season:
+        raise ValueError(f"{len(known)} rows; a season of {season} needs at least {season}")
+    return known[len(known) - season + np.arange(horizon) % season]
