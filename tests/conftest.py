@@ -1,0 +1,48 @@
+"""What several tests share."""
+
+import numpy as np
+import pytest
+
+from tsrnn.kernels import Architecture, WindowSet, make_engine
+
+CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+
+
+def named(architecture: Architecture, flat: np.ndarray) -> dict[str, np.ndarray]:
+    """Views of a flat vector by parameter."""
+    shapes = architecture.parameter_shapes()
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    pieces = np.split(flat, np.cumsum(sizes)[:-1])
+    return {
+        name: piece.reshape(shape)
+        for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
+    }
+
+
+@pytest.fixture
+def problem():
+    """Makes a small network with random weights, and windows of a random series for it."""
+
+    def make(
+        cell,
+        layers=1,
+        directions=1,
+        dtype="float64",
+        *,
+        inputs=2,
+        hidden=5,
+        horizon=3,
+        steps=6,
+        count=7,
+    ):
+        random = np.random.default_rng(0)
+        architecture = Architecture(cell, inputs, hidden, layers, directions, horizon * inputs)
+        engine = make_engine(architecture, dtype, "cpu")
+        engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
+        series = random.normal(size=(60, inputs)).astype(dtype)
+        starts = random.integers(0, 60 - steps - horizon, count)
+        location = random.normal(size=(count, inputs))
+        scale = random.uniform(0.5, 2, (count, inputs))
+        return engine, WindowSet(series, starts, location, scale, steps).batch()
+
+    return make

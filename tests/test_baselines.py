@@ -1,0 +1,65 @@
+"""The seasonal naive forecast and the season it is made with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tsrnn.baselines import season_length, seasonal_naive
+
+
+@pytest.mark.parametrize(
+    ("freq", "season"),
+    [
+        ("YS", 1),
+        ("QE", 4),
+        ("MS", 12),
+        ("BME", 12),
+        ("3MS", 4),
+        ("W", 52),
+        ("D", 7),
+        ("B", 5),
+        ("h", 24),
+        ("6h", 4),
+        ("7h", 1),
+        ("30min", 48),
+        ("15min", 96),
+        ("90min", 16),
+        ("s", 86_400),
+        ("ms", 1),
+    ],
+)
+def test_season_of_a_date_range(freq, season):
+    assert season_length(pd.date_range("2024-01-01", periods=3, freq=freq).freqstr) == season
+
+
+@pytest.mark.parametrize(("freq", "season"), [("Y", 1), ("Q", 4), ("M", 12), ("W", 52), ("h", 24)])
+def test_season_of_a_period_range(freq, season):
+    assert season_length(pd.period_range("2024-01-01", periods=3, freq=freq).freqstr) == season
+
+
+@pytest.mark.parametrize("freq", [None, "", "nonsense"])
+def test_no_frequency_has_no_season(freq):
+    assert season_length(freq) == 1
+
+
+def test_repeats_the_last_season_past_its_length():
+    values = np.arange(20.0).reshape(10, 2)
+    expected = values[[7, 8, 9, 7, 8]]
+    np.testing.assert_array_equal(seasonal_naive(values, horizon=5, season=3), expected)
+
+
+def test_season_of_one_repeats_the_last_value():
+    assert seasonal_naive([3, 1, 4], horizon=2).tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "season", "message"),
+    [
+        (1, 4, "3 rows; a season of 4 needs at least 4"),
+        (0, 1, "horizon 0 and season 1 must both be at least 1"),
+        (1, 0, "horizon 1 and season 0 must both be at least 1"),
+    ],
+)
+def test_says_what_is_wrong(horizon, season, message):
+    with pytest.raises(ValueError, match=message):
+        seasonal_naive([1, 2, 3], horizon, season)

@@ -1,0 +1,164 @@
+"""What does and what does not make a difference to a forecast: units, strategies, networks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import SMALL, daily, small, wave
+
+from tsrnn import RNNForecaster
+
+# How much is read, and how far ahead
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "freq", "horizon", "lookback"),
+    [
+        (144, "MS", 1, 24),
+        (144, "MS", 20, 40),
+        (60, "MS", 12, 20),
+        (200, "D", 1, 14),
+        (200, "h", 1, 48),
+        (200, None, 5, 10),
+        (4, None, 1, 1),
+        (9, None, 8, 1),
+        (2, "D", 1, 1),
+    ],
+)
+def test_default_lookback(n_rows, freq, horizon, lookback):
+    y = wave(n_rows)
+    if freq:
+        y = pd.Series(y, pd.date_range("2020-01-01", periods=n_rows, freq=freq))
+    forecaster = small(lookback=None, horizon=horizon).fit(y)
+    assert forecaster.lookback_ == lookback
+    assert forecaster.lookback is None
+    assert len(forecaster.predict()) == horizon
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_one_step_is_one_step_in_both_strategies(cell):
+    direct, recursive = (
+        small(cell=cell, strategy=strategy).fit(daily()) for strategy in ("direct", "recursive")
+    )
+    pd.testing.assert_series_equal(direct.predict(), recursive.predict())
+    assert direct.loss_curve_ == recursive.loss_curve_
+
+
+@pytest.mark.parametrize("columns", [0, 3])
+def test_a_recursive_network_knows_one_step(columns):
+    y = wave(columns=columns)
+    forecaster = small(horizon=5, strategy="recursive").fit(y)
+    one = small(horizon=1).fit(y)
+    for name, values in one.params_.items():
+        np.testing.assert_array_equal(forecaster.params_[name], values)
+    np.testing.assert_array_equal(forecaster.predict(), one.predict(np.zeros((5, 0))))
+
+
+# Units
+
+
+@pytest.mark.parametrize("normalize", [None, "last", "mean", "standard", "robust"])
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize(("factor", "shift"), [(1, 1e4), (37, 0), (1e-9, 0), (1e100, -3e101)])
+def test_units_do_not_matter(normalize, strategy, factor, shift):
+    options = {"normalize": normalize, "strategy": strategy, "dtype": "float64", "horizon": 3}
+    expected = small(**options).fit(wave()).predict()
+    forecast = small(**options).fit(wave() * factor + shift).predict()
+    np.testing.assert_allclose((forecast - shift) / factor, expected, rtol=1e-6)
+
+
+def test_units_hardly_matter_in_single_precision():
+    expected = small(horizon=3, max_epochs=5).fit(wave()).predict()
+    forecast = small(horizon=3, max_epochs=5).fit(wave() * 1.7 + 5e3).predict()
+    np.testing.assert_allclose((forecast - 5e3) / 1.7, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("normalize", ["last", "mean", "standard", "robust"])
+def test_a_history_on_another_level_is_forecast_there(normalize):
+    forecaster = small(normalize=normalize, horizon=3, dtype="float64").fit(daily())
+    moved = forecaster.predict(history=daily() + 500)
+    np.testing.assert_allclose(moved, forecaster.predict() + 500, rtol=1e-9)
+
+
+@pytest.mark.parametrize("normalize", ["standard", "robust"])
+def test_a_history_in_other_units_is_forecast_in_them(normalize):
+    forecaster = small(normalize=normalize, horizon=3, dtype="float64").fit(daily())
+    larger = forecaster.predict(history=daily() * 1000)
+    np.testing.assert_allclose(larger, forecaster.predict() * 1000, rtol=1e-9)
+
+
+def test_a_season_with_a_trend_is_learnt():
+    y = wave(300)
+    forecaster = RNNForecaster(lookback=14, horizon=7, hidden_size=16, random_state=0)
+    forecast = forecaster.set_params(cell="rnn", max_epochs=20).fit(y[:-7]).predict()
+    naive = y[-14:-7]
+    assert np.abs(forecast - y[-7:]).mean() < 0.8 * np.abs(naive - y[-7:]).mean()
+
+
+# The network
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_parameters_are_named_and_shaped_as_in_pytorch(cell):
+    forecaster = small(cell=cell, num_layers=2, bidirectional=True, horizon=3)
+    shapes = {name: p.shape for name, p in forecaster.fit(wave(columns=2)).params_.items()}
+    rows = {"lstm": 16, "gru": 12, "rnn": 4}[cell]
+    expected = {}
+    for layer, inputs in enumerate([2, 8]):
+        for suffix in (f"_l{layer}", f"_l{layer}_reverse"):
+            expected[f"weight_ih{suffix}"] = (rows, inputs)
+            expected[f"weight_hh{suffix}"] = (rows, 4)
+            expected[f"bias_ih{suffix}"] = expected[f"bias_hh{suffix}"] = (rows,)
+    expected |= {"head.weight": (6, 8), "head.bias": (6,)}
+    assert shapes == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_precision(dtype):
+    forecaster = small(dtype=dtype).fit(daily())
+    assert {p.dtype for p in forecaster.params_.values()} == {np.dtype(dtype)}
+    assert forecaster.predict().dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"cell": "gru"},
+        {"cell": "lstm"},
+        {"activation": "relu"},
+        {"bidirectional": True},
+        {"num_layers": 2},
+        {"hidden_size": 5},
+        {"lookback": 7},
+        {"normalize": None},
+        {"normalize": "last"},
+        {"normalize": "mean"},
+        {"normalize": "robust"},
+        {"random_state": 1},
+    ],
+    ids=str,
+)
+def test_each_choice_makes_a_difference(other):
+    plain = small(horizon=3).fit(daily()).predict()
+    forecast = small(horizon=3, **other).fit(daily()).predict()
+    assert np.isfinite(forecast).all()
+    assert not np.allclose(forecast, plain, rtol=1e-6)
+
+
+def test_the_activation_of_other_cells_is_fixed():
+    tanh, relu = (small(cell="gru", activation=a).fit(daily()) for a in ("tanh", "relu"))
+    pd.testing.assert_series_equal(tanh.predict(), relu.predict())
+
+
+def test_auto_is_the_cpu_where_there_is_nothing_else():
+    forecast = small(device="auto").fit(daily()).predict()
+    pd.testing.assert_series_equal(forecast, small(device="cpu").fit(daily()).predict())
+
+
+def test_sizes_may_be_numpy_integers():
+    sizes = {"lookback": 6, "horizon": 100, "hidden_size": 4, "max_epochs": 1, "batch_size": 32}
+    y = wave(400)
+    expected = RNNForecaster(**SMALL | sizes).fit(y).predict()
+    for kind in (np.int8, np.uint8, np.int64, np.uint64):
+        forecaster = small(**{name: kind(size) for name, size in sizes.items()})
+        np.testing.assert_array_equal(forecaster.fit(y).predict(), expected)
+    assert small(lookback=None, horizon=np.int8(100)).fit(wave(1200)).lookback_ == 200

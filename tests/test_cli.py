@@ -1,0 +1,353 @@
+"""The command line: what it prints and writes, and how it says what is wrong."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tsrnn
+import tsrnn.cli
+from tsrnn import RNNForecaster
+from tsrnn.cli import main
+from tsrnn.cli.backtest import run_backtest
+from tsrnn.cli.reading import read_series
+from tsrnn.cli.report import report
+
+SMALL = ["--cell", "rnn", "--hidden-size", "4", "--max-epochs", "1", "--lookback", "12"]
+
+
+def monthly(rows=60):
+    stamps = pd.date_range("2020-01", periods=rows, freq="MS")
+    months = np.arange(rows)
+    return pd.DataFrame({"when": stamps, "sales": 100 + months + 9 * np.sin(months * np.pi / 6)})
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Writes a table, or text, as a CSV file in a folder of its own, and returns its path."""
+
+    def write(content):
+        path = tmp_path / "input" / "series.csv"
+        path.parent.mkdir(exist_ok=True)
+        text = content if isinstance(content, str) else content.to_csv(index=False)
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def error_of(capsys, *argv):
+    """Run a command that must fail, and return its one line of explanation."""
+    assert main(list(argv)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    *notes, error = printed.err.splitlines()
+    assert all(note.startswith("tsrnn: note: ") for note in notes)
+    assert error.startswith("tsrnn: error: ")
+    return error.removeprefix("tsrnn: error: ")
+
+
+# --- what a forecast prints and writes ------------------------------------------------------------
+
+
+def test_without_file_the_airline_passengers(capsys):
+    assert main(["forecast", *SMALL]) == 0
+    out = capsys.readouterr().out
+    assert "passengers: 144 rows, 1949-01-01 to 1960-12-01" in out
+    assert "Error on the last 12 rows, fitted on the 132 before" in out
+    assert "seasonal naive (12)  47.8  9.99 %" in out
+    assert out.splitlines()[-1].startswith("1961-12-01  ")
+
+
+def test_out_is_the_forecast(csv, capsys, tmp_path):
+    out = tmp_path / "forecast.csv"
+    assert main(["forecast", csv(monthly()), "--horizon", "6", *SMALL, "--out", str(out)]) == 0
+    written = pd.read_csv(out, index_col=0, parse_dates=True)
+    y = monthly().set_index("when")["sales"]
+    forecaster = RNNForecaster(
+        cell="rnn", hidden_size=4, max_epochs=1, lookback=12, horizon=6, random_state=0
+    )
+    expected = forecaster.fit(y).predict()
+    assert written.index.name == "when"
+    assert list(written.index) == list(pd.date_range("2025-01", periods=6, freq="MS"))
+    np.testing.assert_allclose(written["sales"], expected, rtol=1e-6)
+
+
+def test_what_was_guessed_is_said(csv, capsys):
+    assert main(["forecast", csv(monthly()), *SMALL, "--backtest", "0"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "tsrnn: note: dates from column 'when'",
+        "tsrnn: note: target is column 'sales'",
+    ]
+    assert "Error" not in printed.out
+
+
+def test_what_was_named_is_not_repeated(csv, capsys):
+    assert main(["forecast", csv(monthly()), "--time", "when", "--target", "sales", *SMALL]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_plot_is_a_picture_and_nothing_else_is_left(csv, tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    plot, out = folder / "forecast.png", folder / "forecast.csv"
+    arguments = ["forecast", csv(monthly()), *SMALL, "--plot", str(plot), "--out", str(out)]
+    assert main(arguments) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in folder.iterdir()} == {"forecast.png", "forecast.csv"}
+
+
+def test_rows_are_counted_where_there_are_no_dates(csv, capsys):
+    assert main(["forecast", csv(monthly()[["sales"]]), "--horizon", "2", *SMALL]) == 0
+    printed = capsys.readouterr()
+    assert "no dates found: rows counted" in printed.err
+    assert "last value (no season)" in printed.out
+    assert [line.split()[0] for line in printed.out.splitlines()[-3:]] == ["step", "60", "61"]
+
+
+def test_a_long_forecast_is_abridged_on_the_screen_only(csv, capsys, tmp_path):
+    out = tmp_path / "forecast.csv"
+    arguments = ["--horizon", "30", "--backtest", "0", "--out", str(out), *SMALL]
+    assert main(["forecast", csv(monthly(120)), *arguments]) == 0
+    table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert len(table) == 1 + 24 + 1
+    assert len(pd.read_csv(out)) == 30
+
+
+# --- the held-out end -----------------------------------------------------------------------------
+
+
+def test_blocks_are_forecast_from_what_precedes_them():
+    y = monthly(48).set_index("when")["sales"]
+    forecaster = RNNForecaster(cell="rnn", hidden_size=4, max_epochs=1, lookback=12, horizon=6)
+    backtest = run_backtest(forecaster, y, blocks=3)
+    assert (backtest.rows_before, backtest.season, backtest.cell) == (30, 12, "rnn")
+    stamps = [stamp for block in backtest.forecasts for stamp in block.index]
+    assert stamps == list(y.index[30:])
+    np.testing.assert_array_equal(backtest.truth, y.to_numpy()[30:])
+    np.testing.assert_array_equal(backtest.naive, y.to_numpy()[18:36])
+    np.testing.assert_array_equal(backtest.forecasts[2], forecaster.predict(history=y.iloc[:42]))
+
+
+def test_a_season_longer_than_the_series_is_none():
+    y = monthly(20).set_index("when")["sales"]
+    forecaster = RNNForecaster(cell="rnn", hidden_size=4, max_epochs=1, lookback=4, horizon=5)
+    backtest = run_backtest(forecaster, y, blocks=2)
+    assert backtest.season == 1
+    assert backtest.naive.tolist() == [y.iloc[9]] * 5 + [y.iloc[14]] * 5
+
+
+def test_percentages_are_left_out_where_the_truth_is_zero():
+    y = monthly(48).set_index("when")["sales"]
+    y.iloc[-1] = 0
+    forecaster = RNNForecaster(cell="rnn", hidden_size=4, max_epochs=1, lookback=12, horizon=6)
+    text = report(y, run_backtest(forecaster, y, blocks=1), forecaster.predict())
+    assert "RMSE" in text
+    assert "%" not in text
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dates", "date_format", "first"),
+    [
+        (["1949-01", "1949-02"], None, "1949-01-01"),
+        (["2024-05-06 07:30", "2024-05-06 08:00"], None, "2024-05-06 07:30"),
+        (["2024-05-06T07:00Z", "2024-05-06T08:00Z"], None, "2024-05-06 07:00+00:00"),
+        (["1949", "1950"], None, "1949-01-01"),
+        (["20240506", "20240507"], None, "2024-05-06"),
+        (["06.05.2024", "07.05.2024"], "%d.%m.%Y", "2024-05-06"),
+    ],
+)
+def test_dates_are_read(csv, dates, date_format, first):
+    rows = "".join(f"{date},{value}\n" for value, date in enumerate(dates))
+    series, notes = read_series(csv(f"t,v\n{rows}"), "v", "t", date_format)
+    assert series.index[0] == pd.Timestamp(first)
+    assert (series.index.name, series.name, notes) == ("t", "v", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", [], "is empty; it should hold a header and one row a step"),
+        ("when,sales\n", [], "has a header but no rows"),
+        ('a,b\n1,"2\n', [], "does not read as CSV: "),
+        ("t,v\n2024-01,1\n", ["--target", "V2"], "no column 'V2' among 't', 'v'"),
+        ("day,v\n2024-01,1\n", ["--time", "days"], "among 'day', 'v'; did you mean 'day'?"),
+        ("t,v\n2024-01,a\n", [], "no column holds numbers to forecast; the columns are 't', 'v'"),
+        ("t,v,w\n2024-01,1,2\n", [], "several columns hold numbers: 'v', 'w'; name one with"),
+        ("s,t,v\n2024-01,2024-01,1\n", [], "several columns read as dates: 's', 't'; name one"),
+        ("t,v\n2024-01,1\n2024-02,x\n", ["--target", "v"], "'v', data row 2: 'x' is not a number"),
+        (
+            "t,v\n2024-01-01,1\n2024-02-30,2\n",
+            ["--time", "t"],
+            "'t', data row 2: '2024-02-30' does not read as a date; --date-format says",
+        ),
+        ("t,v\n2024-01-01,1\n,2\n", ["--time", "t"], "'t', data row 2: nan is not a date"),
+        ("t,v\n1,1\n2,2\n", ["--time", "t"], "'t', data row 1: '1' is a number, not a date"),
+        ("t,v\nJan 1949,1\nFeb 1949,2\n", ["--time", "t"], "dates such as 'Jan 1949' need --date"),
+        (
+            "t,v\n2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n",
+            ["--time", "t"],
+            "'t' holds dates of several UTC offsets; write all of them in one",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, message):
+    out = tmp_path / "forecast.csv"
+    error = error_of(capsys, "forecast", csv(text), *options, "--out", str(out))
+    assert message in error
+    assert not out.exists()
+
+
+def test_a_missing_file(capsys):
+    assert error_of(capsys, "forecast", "gone.csv") == "gone.csv: No such file or directory"
+
+
+def test_columns_of_no_file(capsys):
+    assert "no FILE is given" in error_of(capsys, "forecast", "--target", "passengers")
+
+
+# --- mistakes in the series and the options -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[:10], "10 rows"),
+        (lambda table: table.drop(30), ""),
+        (lambda table: pd.concat([table, table.iloc[-1:]]), ""),
+        (lambda table: table.iloc[::-1], ""),
+        (lambda table: table.assign(sales=table["sales"].where(table.index != 7)), ""),
+        (lambda table: table.assign(sales=table["sales"].replace(100.0, np.inf)), ""),
+    ],
+    ids=["short", "gap", "duplicate", "unsorted", "missing", "infinite"],
+)
+def test_what_is_wrong_with_the_series(csv, capsys, tmp_path, change, message):
+    old = tmp_path / "forecast.csv"
+    old.write_text("as it was")
+    path = csv(change(monthly()))
+    assert message in error_of(capsys, "forecast", path, "--out", str(old), *SMALL)
+    assert old.read_text() == "as it was"
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["forecast.csv"]
+
+
+def test_more_held_out_than_there_is(csv, capsys):
+    error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "5", *SMALL)
+    assert error == (
+        "60 rows; --backtest 5 with --horizon 12 holds out 60, which leaves none to fit on; "
+        "--backtest 0 leaves this out"
+    )
+
+
+def test_too_little_left_to_fit_on(csv, capsys):
+    error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "4", *SMALL)
+    assert error.endswith("(60 rows, of which --backtest 4 with --horizon 12 holds out 48)")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "gone/forecast.csv"], "gone/forecast.csv: there is no folder gone"),
+        (["--out", "."], ". exists and is not a file"),
+        (["--plot", "forecast.xyz"], "forecast.xyz: a picture's name ends in ."),
+        (["--plot", "forecast"], "forecast: a picture's name ends in ."),
+    ],
+)
+def test_what_could_not_be_written_is_said_before_training(
+    csv, capsys, monkeypatch, tmp_path, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
+    assert error_of(capsys, "forecast", csv(monthly()), *options).startswith(message)
+
+
+def test_the_input_is_not_overwritten(csv, capsys):
+    path = csv(monthly())
+    assert "is the series itself" in error_of(capsys, "forecast", path, "--out", path)
+
+
+def test_a_write_that_fails_leaves_the_old_file(csv, capsys, tmp_path, monkeypatch):
+    old = tmp_path / "forecast.csv"
+    old.write_text("as it was")
+
+    def half(self, path, **options):
+        path.write_text("half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(pd.Series, "to_csv", half)
+    error = error_of(capsys, "forecast", *SMALL, "--out", str(old))
+    assert error.endswith("No space left on device")
+    assert old.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "the following arguments are required: command (see tsrnn --help)"),
+        (["forecast", "--horizon", "0"], "'0' is not a whole number from 1 on"),
+        (["forecast", "--horizon", "x"], "'x' is not a whole number from 1 on"),
+        (["forecast", "--backtest", "-1"], "'-1' is not a whole number from 0 on"),
+        (["forecast", "--cell", "lstn"], "invalid choice: 'lstn'"),
+    ],
+)
+def test_wrong_arguments(capsys, argv, message):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tsrnn: error: ")
+    assert message in line
+
+
+def test_a_traceback_on_request():
+    with pytest.raises(FileNotFoundError):
+        main(["--traceback", "forecast", "gone.csv"])
+
+
+def test_ctrl_c(capsys, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tsrnn.cli, "read_series", interrupt)
+    assert main(["forecast", "series.csv"]) == 130
+    assert capsys.readouterr().err == "tsrnn: interrupted\n"
+
+
+# --- the other commands, and the process ----------------------------------------------------------
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"tsrnn {tsrnn.__version__}\n"
+
+
+def test_config(capsys):
+    assert main(["config"]) == 0
+    assert "numba" in capsys.readouterr().out
+
+
+def test_warmup(capsys):
+    assert main(["warmup", "--cell", "rnn", "--dtype", "float32"]) == 0
+    assert capsys.readouterr().out.startswith("compiled in ")
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "tsrnn", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"tsrnn {tsrnn.__version__}\n"
+
+
+def test_a_reader_that_leaves():
+    command = [sys.executable, "-m", "tsrnn", "forecast", *SMALL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

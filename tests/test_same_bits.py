@@ -1,0 +1,67 @@
+"""The same seed and data give the same bits: again, and on any number of threads."""
+
+import pytest
+from processes import fingerprint, fit, fit_and_fingerprint, run
+
+DEEP = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
+CASES = {
+    "lstm": {"cell": "lstm", **DEEP},
+    "gru": {"cell": "gru", **DEEP},
+    "rnn": {"cell": "rnn", **DEEP},
+    "rnn, relu": {"cell": "rnn", "activation": "relu", **DEEP},
+    "one part of a tile": {"batch_size": 5},
+    "tiles of 32 and a part": {"batch_size": 100, **DEEP},
+    "many tiles": {"batch_size": 1000, "windows_per_epoch": 2100},
+    "validation": {"early_stopping": True, "n_iter_no_change": 3},
+    "recursive": {"strategy": "recursive"},
+    "float64": {"dtype": "float64", **DEEP},
+}
+
+
+def fit_all():
+    """Number of threads; fingerprints by case; the same a second time."""
+    import numba
+
+    once, again = (
+        {name: fit_and_fingerprint(**options) for name, options in CASES.items()} for _ in range(2)
+    )
+    return numba.get_num_threads(), once, again
+
+
+def fit_with_masked_threads():
+    import numba
+
+    forecaster = fit()
+    before = fingerprint(forecaster)
+    numba.set_num_threads(1)
+    return before, fingerprint(forecaster), fit_and_fingerprint()
+
+
+@pytest.fixture(scope="module")
+def on_threads():
+    """Fingerprints by case, fitted on so many threads."""
+    done = {}
+
+    def fit_on(number):
+        if number not in done:
+            threads, done[number], again = run(fit_all, NUMBA_NUM_THREADS=number)
+            assert threads == number
+            assert again == done[number]
+        return done[number]
+
+    return fit_on
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2, 3])
+def test_number_of_threads(on_threads, number):
+    assert on_threads(number) == on_threads(1)
+
+
+@pytest.mark.slow
+def test_the_cases_differ(on_threads):
+    assert len(set(on_threads(1).values())) == len(CASES)
+
+
+def test_threads_masked_by_the_caller():
+    assert len(set(run(fit_with_masked_threads, NUMBA_NUM_THREADS=2))) == 1

@@ -1,0 +1,192 @@
+"""scaling.py: of the series, of each window, and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tsrnn.scaling import NORMALIZATIONS, SMALLEST_SCALE, SeriesScaler, location_and_scale
+
+# The series
+
+
+def test_each_column_has_mean_0_and_deviation_1():
+    values = np.random.default_rng(0).normal([3, -1e9, 1e-9], [2, 5e3, 1e-12], (500, 3))
+    scaled = SeriesScaler(values).transform(values, "float64")
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_precision_is_the_one_asked_for(dtype):
+    values = np.random.default_rng(0).normal(size=(50, 2))
+    for data in (values, values.astype("f4"), np.asfortranarray(values)):
+        scaled = SeriesScaler(data).transform(data, dtype)
+        assert scaled.dtype == dtype
+        assert scaled.flags.c_contiguous
+
+
+def test_single_precision_series_are_measured_in_double():
+    values = (1e4 + np.random.default_rng(0).normal(size=(10_000, 1))).astype("f4")
+    scaler, exact = SeriesScaler(values), SeriesScaler(values.astype("f8"))
+    np.testing.assert_allclose(scaler.mean, exact.mean, rtol=1e-14)
+    np.testing.assert_allclose(scaler.deviation, exact.deviation, rtol=1e-9)
+    np.testing.assert_array_equal(
+        scaler.transform(values, "float32"), scaler.transform(values.astype("f8"), "float32")
+    )
+
+
+@given(
+    hnp.arrays(
+        "f8",
+        st.tuples(st.integers(1, 30), st.integers(1, 3)),
+        elements=st.floats(-1e100, 1e100, allow_subnormal=False),
+    )
+)
+@settings(deadline=None, max_examples=200)
+def test_the_way_back(values):
+    scaler = SeriesScaler(values)
+    scaled = scaler.transform(values, "float64")
+    assert np.isfinite(scaled).all()
+    largest = np.abs(values).max(axis=0, initial=0)
+    error = np.abs(scaler.inverse(scaled) - values).max(axis=0)
+    assert (error <= 1e-14 * largest).all()
+
+
+@pytest.mark.parametrize(
+    "value", [0, 1, -7.3, 0.1, 1e-9 / 3, 1e12 / 7, 1e30 / 7, 1e-200 / 3, 1e-300, 1e150 / 3]
+)
+@pytest.mark.parametrize("rows", [1, 2, 61, 1000])
+def test_a_constant_column_is_exactly_0(value, rows):
+    """Its mean and deviation may be rounding errors, which a network would take for a signal."""
+    values = np.full((rows, 1), value)
+    scaler = SeriesScaler(values)
+    np.testing.assert_array_equal(scaler.transform(values, "float64"), 0)
+    np.testing.assert_array_equal(scaler.inverse(np.zeros((2, 1))), value)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"), [(1e12, 0.1), (1e15, 64), (-1e6, 1e-7), (1e300, 1e287)]
+)
+def test_small_variation_on_a_large_offset(offset, size):
+    values = offset + size * np.random.default_rng(0).normal(size=(500, 1))
+    scaled = SeriesScaler(values).transform(values, "float64")
+    exact = (values - values[0]) / size
+    np.testing.assert_allclose(scaled.std(), 1, rtol=1e-2)
+    assert np.corrcoef(scaled[:, 0], exact[:, 0])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("exponent", [-300, -200, -160, -100, 100, 150])
+def test_any_unit(exponent):
+    """The square of a small number may be 0, but it is not needed."""
+    values = np.random.default_rng(0).normal(size=(50, 1))
+    expected = SeriesScaler(values).transform(values, "float64")
+    scaled = values * 10.0**exponent
+    found = SeriesScaler(scaled).transform(scaled, "float64")
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("largest", [1e160, 1e200, 1e300, np.finfo("f8").max])
+def test_the_largest_numbers_work_or_are_refused(largest):
+    values = largest * np.array([[1.0], [-1.0], [0.5], [1.0]])
+    try:
+        scaler = SeriesScaler(values)
+    except ValueError as error:
+        message = str(error)
+    else:
+        np.testing.assert_allclose(scaler.transform(values, "float64").std(), 1)
+        message = f"too large {largest:g}"
+    assert "too large" in message
+    assert f"{largest:g}" in message
+
+
+# Windows
+
+
+def by_hand(window, how):
+    if how is None:
+        return 0, 1
+    if how == "last":
+        return window[-1], 1
+    if how == "mean":
+        return window.mean(axis=0), 1
+    if how == "standard":
+        return window.mean(axis=0), np.maximum(window.std(axis=0), SMALLEST_SCALE)
+    quartiles = np.quantile(window, [0.25, 0.5, 0.75], axis=0)
+    return quartiles[1], np.maximum((quartiles[2] - quartiles[0]) / 1.349, SMALLEST_SCALE)
+
+
+@pytest.mark.parametrize("how", NORMALIZATIONS)
+@pytest.mark.parametrize("lookback", [1, 2, 5, 24])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+def test_level_and_scale_of_each_window(how, lookback, channels, dtype, tolerance):
+    random = np.random.default_rng(0)
+    series = random.normal(size=(60, channels)).astype(dtype)
+    series[30:] = 0.5  # windows without any variation
+    starts = random.permutation(60 - lookback)
+    location, scale = location_and_scale(series, starts, lookback, how)
+    assert location.shape == scale.shape == (len(starts), channels)
+    assert location.dtype == scale.dtype == np.dtype(dtype)
+    for row, start in enumerate(starts):
+        expected = by_hand(series[start : start + lookback].astype("f8"), how)
+        for found, wanted in zip((location[row], scale[row]), expected, strict=True):
+            np.testing.assert_allclose(found, np.broadcast_to(wanted, channels), atol=tolerance)
+
+
+def test_robust_scale_is_the_deviation_of_normal_values():
+    series = np.random.default_rng(0).normal(3, 2, (20_000, 1))
+    location, scale = location_and_scale(series, np.array([0]), 20_000, "robust")
+    assert location[0, 0] == pytest.approx(3, abs=0.05)
+    assert scale[0, 0] == pytest.approx(2, rel=0.02)
+
+
+def test_an_outlier_hardly_moves_robust_windows():
+    series = np.random.default_rng(0).normal(size=(101, 1))
+    before = location_and_scale(series, np.array([0]), 101, "robust")
+    series[50] = 1e6
+    after = location_and_scale(series, np.array([0]), 101, "robust")
+    np.testing.assert_allclose(after, before, atol=0.1)
+
+
+@pytest.mark.parametrize("how", NORMALIZATIONS)
+def test_the_series_is_not_changed(how):
+    series = np.random.default_rng(0).normal(size=(60, 2))
+    before = series.copy()
+    location, scale = location_and_scale(series, np.arange(50), 10, how)
+    location += 1
+    scale += 1
+    np.testing.assert_array_equal(series, before)
+
+
+@pytest.mark.parametrize("how", ["mean", "standard", "robust"])
+def test_windows_are_measured_some_at_a_time(how, monkeypatch):
+    series = np.random.default_rng(0).normal(size=(200, 2))
+    starts = np.arange(150)
+    expected = location_and_scale(series, starts, 24, how)
+    for rows in (1, 48, 500):
+        monkeypatch.setattr("tsrnn.scaling._CHUNK", rows)
+        np.testing.assert_array_equal(location_and_scale(series, starts, 24, how), expected)
+
+
+@pytest.mark.parametrize("how", NORMALIZATIONS)
+def test_no_windows(how):
+    location, scale = location_and_scale(np.ones((10, 2)), np.arange(0), 3, how)
+    assert location.shape == scale.shape == (0, 2)
+
+
+@given(
+    series=hnp.arrays("f4", (40, 2), elements=st.floats(-10, 10, width=32)),
+    lookback=st.integers(1, 20),
+    how=st.sampled_from(NORMALIZATIONS),
+)
+@settings(deadline=None, max_examples=200)
+def test_windows_come_back(series, lookback, how):
+    starts = np.arange(40 - lookback + 1)
+    location, scale = location_and_scale(series, starts, lookback, how)
+    assert (scale >= np.float32(SMALLEST_SCALE)).all()
+    windows = series[starts[:, None] + np.arange(lookback)]
+    normal = (windows - location[:, None]) / scale[:, None]
+    assert np.isfinite(normal).all()
+    np.testing.assert_allclose(normal * scale[:, None] + location[:, None], windows, atol=1e-5)

@@ -1,0 +1,378 @@
+"""time_index.py and timeline.py: frequencies found, carried on, and missed."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tsrnn.frames import read_target, steps_after
+
+ZONES = ["Europe/Berlin", "America/New_York", "UTC"]
+FREQUENCIES = [
+    *["s", "15min", "h", "7h", "D", "2D", "10D", "W-SUN", "W-WED", "2W-MON", "B"],
+    *["MS", "ME", "2MS", "QS-JAN", "QE-DEC", "QS-FEB", "YS-JAN", "YE-JUN", "2YS-JAN"],
+    *["BMS", "BME", "WOM-3FRI"],
+]
+CHANGES = ["2024-03-25", "2024-03-05", "2024-10-21", "2024-10-28"]  # weeks with clock changes
+
+
+def says(*words):
+    """A pattern for messages that hold all these words."""
+    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
+
+
+def read(index, freq=None):
+    return read_target(pd.Series(np.ones(len(index)), index), freq=freq)
+
+
+def without_freq(index):
+    """The same stamps, as a file would give them."""
+    return pd.DatetimeIndex(index, freq=None)
+
+
+def assert_same_index(left, right):
+    pd.testing.assert_index_equal(left, right)
+    if isinstance(right, pd.DatetimeIndex | pd.PeriodIndex):
+        assert left.freq == right.freq
+        assert left.dtype == right.dtype
+
+
+# Frequencies found
+
+
+@pytest.mark.parametrize("tz", [None, *ZONES])
+@pytest.mark.parametrize("freq", FREQUENCIES)
+@pytest.mark.parametrize("known", [True, False])
+def test_future_goes_on(freq, tz, known):
+    whole = pd.date_range("2023-11-01", periods=60, freq=freq, tz=tz, name="time")
+    past = whole[:40] if known else without_freq(whole[:40])
+    target = read(past)
+    assert_same_index(target.future_index(20), whole[40:])
+    assert steps_after(target, pd.DataFrame(index=whole[40:])).tolist() == list(range(20))
+    assert steps_after(target, pd.DataFrame(index=whole[[59, 43]])).tolist() == [19, 3]
+
+
+@pytest.mark.parametrize("start", CHANGES)
+@pytest.mark.parametrize("cut", range(3, 170, 12))
+@pytest.mark.parametrize("tz", ZONES)
+def test_hours_over_clock_changes(tz, start, cut):
+    whole = pd.date_range(start, periods=14 * 24, freq="h", tz=tz)
+    target = read(without_freq(whole[:cut]))
+    assert_same_index(target.future_index(len(whole) - cut), whole[cut:])
+    rows = steps_after(target, pd.DataFrame(index=whole[cut:]))
+    np.testing.assert_array_equal(rows, np.arange(len(whole) - cut))
+
+
+@pytest.mark.parametrize("start", CHANGES)
+@pytest.mark.parametrize("cut", range(2, 12))
+@pytest.mark.parametrize("tz", ZONES)
+def test_days_over_clock_changes(tz, start, cut):
+    whole = pd.date_range(start, periods=20, freq="D", tz=tz)
+    target = read(without_freq(whole[:cut]))
+    assert_same_index(target.future_index(20 - cut), whole[cut:])
+    assert steps_after(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(20 - cut))
+
+
+def test_days_of_a_clock_that_does_not_change():
+    whole = pd.date_range("2024-03-20", periods=20, freq="D", tz="UTC").tz_convert("Europe/Berlin")
+    target = read(whole[:15])
+    assert (target.future_index(5) == whole[15:]).all()
+    assert steps_after(target, pd.DataFrame(index=whole[15:])).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 10, 11, 12, 25])
+def test_midnight_that_summer_time_skips(cut):
+    # On 2017-10-15 the day began at 1:00 in Brazil.
+    naive = pd.date_range("2017-10-05", periods=30, freq="D")
+    whole = naive.tz_localize("America/Sao_Paulo", nonexistent="shift_forward")
+    target = read(whole[:cut], freq="D" if cut == 1 else None)
+    future = target.future_index(30 - cut)
+    assert (future == whole[cut:]).all()
+    assert (future.freq == "D") == (cut > 10)
+    assert steps_after(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(30 - cut))
+    assert (read(whole[10:]).future_index(1) == naive[-1:].tz_localize(whole.tz) + naive.freq).all()
+
+
+@pytest.mark.parametrize("cut", [3, 10, 15])
+def test_time_of_day_that_comes_twice(cut):
+    naive = pd.date_range("2024-10-20 02:30", periods=20, freq="D")
+    whole = naive.tz_localize("Europe/Berlin", ambiguous=np.ones(20, bool))
+    target = read(whole[:cut])
+    assert (target.future_index(20 - cut) == whole[cut:]).all()
+
+
+@pytest.mark.parametrize(
+    ("stamps", "freq"),
+    [
+        (["2000-01-01", "2000-02-01"], "MS"),
+        (["2000-01-31", "2000-02-29"], "ME"),
+        (["2000-02-29", "2000-03-31"], "ME"),
+        (["2000-01-01", "2000-04-01"], "QS-JAN"),
+        (["2000-03-31", "2000-06-30"], "QE-DEC"),
+        (["2000-01-01", "2001-01-01"], "YS-JAN"),
+        (["2000-12-31", "2001-12-31"], "YE-DEC"),
+        (["2000-01-01", "2010-01-01"], "10YS-JAN"),
+        (["2000-01-01", "2000-03-01"], "2MS"),
+        (["2024-01-05", "2024-01-08"], "B"),
+        (["2024-01-04", "2024-01-07"], "3D"),
+        (["2024-01-05", "2024-01-12"], "W-FRI"),
+        (["2024-01-05", "2024-01-19"], "2W-FRI"),
+        (["2024-01-05", "2024-01-06"], "D"),
+        (["2024-01-01 06:00", "2024-02-01 06:00"], "MS"),
+        (["2024-01-01 00:00", "2024-01-02 06:00"], "30h"),
+        (["2024-01-01 00:00", "2024-01-01 00:15"], "15min"),
+    ],
+)
+def test_two_stamps(stamps, freq):
+    future = read(pd.DatetimeIndex(stamps)).future_index(3)
+    expected = pd.date_range(stamps[0], periods=5, freq=freq, unit=future.unit)[2:]
+    assert_same_index(future, expected)
+
+
+@pytest.mark.parametrize("count", [2, 3, 12])
+def test_the_fifteenth_of_each_month(count):
+    whole = pd.date_range("2024-01-15", periods=15, freq=pd.DateOffset(months=1))
+    target = read(without_freq(whole[:count]))
+    assert_same_index(target.future_index(15 - count), whole[count:])
+
+
+def test_business_hours_and_holidays():
+    hours = pd.date_range("2024-01-01 09:00", periods=60, freq="bh")
+    assert_same_index(read(without_freq(hours[:50]), freq="bh").future_index(10), hours[50:])
+    holiday = pd.offsets.CustomBusinessDay(holidays=["2024-01-15"])
+    days = pd.date_range("2024-01-02", periods=20, freq=holiday)
+    assert_same_index(read(days[:5]).future_index(15), days[5:])
+    target = read(without_freq(days[:5]), freq=holiday)
+    assert_same_index(target.future_index(15), days[5:])
+    assert steps_after(target, pd.DataFrame(index=days[[5, 19]])).tolist() == [0, 14]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("freq", ["h", "D", "MS"])
+def test_unit_is_kept(unit, freq):
+    whole = pd.date_range("2024-01-01", periods=9, freq=freq, unit=unit, tz="Europe/Berlin")
+    assert_same_index(read(whole[:5]).future_index(4), whole[5:])
+
+
+def test_one_stamp():
+    with pytest.raises(ValueError, match=says("one time stamp", "freq=")):
+        read(pd.DatetimeIndex(["2024-01-01"]))
+    expected = pd.date_range("2024-02-01", periods=2, freq="MS")
+    assert_same_index(
+        read(pd.date_range("2024-01-01", periods=1, freq="MS")).future_index(2), expected
+    )
+    future = read(pd.DatetimeIndex(["2024-01-01"]), freq="MS").future_index(2)
+    assert (future == expected).all()
+    assert future.freq == "MS"
+
+
+@given(
+    st.sampled_from(FREQUENCIES),
+    st.sampled_from([None, *ZONES]),
+    st.integers(0, 20_000),
+    st.integers(15, 40),  # months enough to tell the first from the first business day
+    st.integers(1, 30),
+)
+@settings(deadline=None)
+def test_any_frequency_anywhere(freq, tz, day, count, steps):
+    start = pd.Timestamp("1970-01-01") + pd.Timedelta(days=day)
+    whole = pd.date_range(start, periods=count + steps, freq=freq, tz=tz)
+    future = read(without_freq(whole[:count])).future_index(steps)
+    assert (future == whole[count:]).all()
+
+
+# Periods and integers
+
+
+@pytest.mark.parametrize("freq", ["M", "2M", "Q-DEC", "D", "h", "Y-MAR", "W-SUN"])
+def test_periods_go_on(freq):
+    whole = pd.period_range("2020-01-01", periods=20, freq=freq, name="time")
+    target = read(whole[:12])
+    assert_same_index(target.future_index(8), whole[12:])
+    assert steps_after(target, pd.DataFrame(index=whole[[15, 12]])).tolist() == [3, 0]
+    assert_same_index(read(whole[:1]).future_index(3), whole[1:4])
+
+
+def test_every_third_period():
+    whole = pd.period_range("2020-01", periods=30, freq="M")[::3]
+    assert_same_index(read(whole[:6]).future_index(4), whole[6:])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "Int64", "UInt16"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_integers_go_on(dtype, step):
+    whole = pd.Index(range(5, 5 + 20 * step, step), dtype=dtype, name="i")
+    target = read(whole[:15])
+    assert_same_index(target.future_index(5), whole[15:])
+    assert steps_after(target, pd.DataFrame(index=whole[[19, 15]])).tolist() == [4, 0]
+    if step == 1:
+        assert_same_index(read(whole[:1]).future_index(3), whole[1:4])
+
+
+@pytest.mark.parametrize("whole", [pd.RangeIndex(30), pd.RangeIndex(-60, 0, 2, name="i")])
+def test_ranges_go_on(whole):
+    future = read(whole[:20]).future_index(10)
+    assert isinstance(future, pd.RangeIndex)
+    assert_same_index(future, whole[20:])
+
+
+def test_future_that_does_not_fit():
+    with pytest.raises(ValueError, match=says("after 127", "int8", "wider")):
+        read(pd.Index([126, 127], dtype="int8")).future_index(1)
+    end = pd.date_range("2262-04-11 20:00", periods=3, freq="h", unit="ns")
+    with pytest.raises(ValueError, match=says("10 steps of h", "ns", "wider")):
+        read(end).future_index(10)
+    with pytest.raises(ValueError, match="range"):
+        read(end.floor("D")[:1], freq="D").future_index(10)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (["2024-01-01", "2024-01-02"], ["parse dates", "pd.to_datetime", "parse_dates=True"]),
+        (np.array([0.0, 1.0]), ["float64", "reset_index"]),
+        (np.array([True, False]), ["bool", "reset_index"]),
+        (pd.to_timedelta([1, 2], unit="h"), ["timedelta64", "reset_index"]),
+        (pd.CategoricalIndex(["a", "b"]), ["category"]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), ["MultiIndex", ".xs(key)"]),
+        (
+            [pd.Timestamp("2024-03-31 00:00+01:00"), pd.Timestamp("2024-04-01 00:00+02:00")],
+            ["time zones are mixed", "utc=True"],
+        ),
+    ],
+)
+def test_other_indexes(index, words):
+    if isinstance(index, list | np.ndarray):
+        index = pd.Index(index, dtype=object if "utc=True" in words else None)
+    with pytest.raises(TypeError, match=says("y ", *words)):
+        read(index)
+
+
+HOURS = pd.date_range("2024-01-01", periods=100, freq="h")
+MONTHS = pd.date_range("2020-01-01", periods=36, freq="MS")
+BUSINESS = pd.date_range("2024-01-01", periods=50, freq="B")
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (HOURS.delete(7), ["gaps", "frequency h", "2024-01-01 07:00:00 ", "1 missing in all"]),
+        (HOURS.delete([3, 4, 5, 6]), ["01 03:00:00, 2024", "05:00:00, ...", "4 missing in all"]),
+        (HOURS.delete([3, 60]), ["01 03:00:00, 2024-01-03 12:00:00 ", "2 missing in all"]),
+        (HOURS.tz_localize("Europe/Berlin").delete(7), ["gaps", "2024-01-01 07:00:00+01:00"]),
+        (MONTHS.delete(3), ["gaps", "frequency MS", "2020-04-01 00:00:00 (1 missing in all)"]),
+        (MONTHS.tz_localize("Europe/Berlin").delete(3), ["gaps", "2020-04-01 00:00:00+02:00"]),
+        (MONTHS[[0, 1, 2, 4]], ["gaps", "frequency MS", "2020-04-01"]),
+        (BUSINESS.delete(10), ["gaps", "frequency B", "2024-01-15"]),
+        (BUSINESS.delete([1, 20]), ["gaps", "frequency B", "2024-01-02", "2 missing in all"]),
+        (pd.period_range("2020", periods=9, freq="M").delete(3), ["gaps", "2020-04"]),
+        (pd.Index([0, 1, 3, 4]), ["gaps", "frequency 1", "also be 2 (1 missing in all)"]),
+        (pd.DatetimeIndex(["2024-01-01", "2024-01-04", "2024-01-05"]), ["gaps", "frequency D"]),
+        (pd.Index([0, 10, 40]), ["gaps", "frequency 10", "20, 30 (2 missing in all)"]),
+        (
+            pd.date_range("1900", periods=200, freq="s").append(HOURS),
+            ["gaps", "1900-01-01 00:03:20"],
+        ),
+    ],
+)
+def test_gaps(index, words):
+    with pytest.raises(ValueError, match=says(*words)):
+        read(index)
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (
+            HOURS.insert(7, HOURS[6] + pd.Timedelta("10min")),
+            ["irregular", "row 6 (2024-01-01 06:00:00)", "row 7", "0 days 00:10:00", "is h"],
+        ),
+        (MONTHS.insert(3, pd.Timestamp("2020-03-08")), ["row 3 (2020-03-08", "7 days", "is MS"]),
+        (pd.DatetimeIndex(["2024-01-01", "2024-01-03", "2024-01-06"]), ["row 2", "3 days", "2D"]),
+        (pd.Index([0, 2, 4, 5, 7]), ["row 2 (4)", "row 3 (5) is 1", "frequency is 2"]),
+    ],
+)
+def test_irregular(index, words):
+    with pytest.raises(ValueError, match=says("irregular", ".resample(", *words)):
+        read(index)
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (HOURS.insert(5, HOURS[5]), ["duplicate", "2024-01-01 05:00:00", "rows [5, 6]", "1 rep"]),
+        (HOURS.append(HOURS), ["duplicate", "rows [0, 100]", "100 rep", "groupby(level=0)"]),
+        (pd.Index([1, 1]), ["duplicate", "is 1 in rows [0, 1]"]),
+        (HOURS[::-1], ["increase", "row 1 (2024-01-05 02:00:00)", "sort_index()"]),
+        (HOURS[[0, 1, 3, 2]], ["row 3 (2024-01-01 02:00:00) is before row 2", "sort_index()"]),
+        (pd.RangeIndex(5, 0, -1), ["increase", "row 1 (4)"]),
+        (pd.DatetimeIndex(["2024", None]), ["row 1", "NaT"]),
+        (pd.PeriodIndex(["2024", None], freq="Y"), ["row 1", "NaT"]),
+    ],
+)
+def test_disorder(index, words):
+    with pytest.raises(ValueError, match=says(*words)):
+        read(index)
+
+
+@pytest.mark.parametrize(
+    ("freq", "words"),
+    [
+        ("?", ["freq='?'", "pandas"]),
+        (3.5, ["freq=3.5"]),
+        ("-1h", ["forward"]),
+        ("ns", ["finer", "us"]),
+        ("MS", ["irregular", "MS"]),
+        ("ME", ["row 0", "not on it", "ME"]),
+        ("30min", ["irregular", "01:00:00", "30min"]),
+    ],
+)
+def test_wrong_freq(freq, words):
+    with pytest.raises(ValueError, match=says(*words)):
+        read(HOURS.as_unit("us"), freq=freq)
+
+
+def test_freq_beats_the_guess():
+    stamps = pd.DatetimeIndex(["2024-01-05", "2024-01-08"])
+    assert read(stamps, freq="3D").future_index(1)[0] == pd.Timestamp("2024-01-11")
+    assert read(stamps, freq=pd.offsets.BDay()).future_index(1)[0] == pd.Timestamp("2024-01-09")
+
+
+@given(st.sets(st.integers(0, 60), min_size=2, max_size=40), st.sampled_from(["h", "D", "B", "MS"]))
+@settings(deadline=None)
+def test_some_of_the_stamps(rows, freq):
+    index = without_freq(pd.date_range("2024-01-01", periods=61, freq=freq)[sorted(rows)])
+    refusal, target = "", None
+    try:
+        target = read(index)
+    except ValueError as error:
+        refusal = str(error)
+    if target is None:
+        assert re.search("gaps|irregular", refusal)
+    else:
+        whole = index.append(target.future_index(3))
+        assert_same_index(read(whole).future_index(2), target.future_index(5)[3:])
+
+
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=30, unique=True))
+@settings(deadline=None)
+def test_random_integers(ticks):
+    index = pd.Index(sorted(ticks))
+    assume(len(np.unique(np.diff(index))) > 1)
+    with pytest.raises(ValueError, match=r"gaps|irregular"):
+        read(index)
+
+
+@pytest.mark.parametrize("rows", [10, 300_000])
+@pytest.mark.parametrize("place", ["middle", "end"])
+def test_flaws_are_seen_anywhere(rows, place):
+    index = pd.date_range("2000-01-01", periods=rows, freq="s")
+    cut = rows // 2 if place == "middle" else rows - 2
+    with pytest.raises(ValueError, match=says("gaps", str(index[cut]))):
+        read(index.delete(cut))

@@ -1,0 +1,444 @@
+"""The fit loop as a user sees it: losses, schedules, stopping, seeds, Ctrl-C, divergence."""
+
+import sys
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import daily, small, wave
+
+from tsrnn.kernels.cpu.engine import Engine
+from tsrnn.losses import LOSSES
+from tsrnn.optimizers import OPTIMIZERS
+from tsrnn.scaling import NORMALIZATIONS
+from tsrnn.schedules import SCHEDULES
+
+DIVERGING = {"learning_rate": 1e6, "normalize": None, "clip_norm": None, "optimizer": "sgd"}
+
+
+def assert_same_weights(one, other):
+    assert one.params_.keys() == other.params_.keys()
+    for name, values in one.params_.items():
+        np.testing.assert_array_equal(values, other.params_[name], err_msg=name)
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps that the optimizer takes: their learning rates."""
+    rates, update = [], Engine.update
+
+    def count(self, optimizer, memory, scale):
+        rates.append(optimizer.rate)
+        update(self, optimizer, memory, scale)
+
+    monkeypatch.setattr(Engine, "update", count)
+    return rates
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Presses Ctrl-C after so many steps of the optimizer."""
+
+    def after(count):
+        left, update = iter(range(count)), Engine.update
+
+        def update_or_interrupt(self, *arguments):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            update(self, *arguments)
+
+        monkeypatch.setattr(Engine, "update", update_or_interrupt)
+
+    return after
+
+
+# Everything learns
+
+EACH_CHOICE = [
+    *({"optimizer": name} for name in OPTIMIZERS),
+    *({"loss": name} for name in LOSSES),
+    *({"lr_schedule": name} for name in SCHEDULES),
+    *({"normalize": how} for how in NORMALIZATIONS),
+    *({"cell": name} for name in ("lstm", "gru", "rnn")),
+    {"activation": "relu"},
+    {"bidirectional": True},
+    {"num_layers": 3, "dropout": 0.1},
+    {"strategy": "recursive"},
+    {"weight_decay": 1e-3},
+    {"optimizer": "adamw", "weight_decay": 1e-2},
+    {"clip_norm": None},
+    {"batch_size": 7},
+    {"batch_size": 1000},
+    {"dtype": "float64"},
+    {"early_stopping": True},
+]
+
+
+@pytest.mark.parametrize("choice", EACH_CHOICE, ids=str)
+def test_the_loss_falls(choice):
+    rate = 0.05 if choice.get("optimizer") in ("sgd", "momentum", "nesterov") else 0.01
+    forecaster = small(horizon=2, max_epochs=12, learning_rate=rate, **choice).fit(daily())
+    curve = forecaster.loss_curve_
+    assert len(curve) == forecaster.n_iter_ <= 12
+    assert all(type(value) is float for value in curve)
+    assert min(curve[-3:]) < 0.9 * curve[0]
+
+
+@pytest.mark.parametrize("normalize", [None, "last"])
+@pytest.mark.parametrize(
+    ("loss", "value"),
+    [
+        ("mse", np.square),
+        ("mae", np.abs),
+        ("huber", lambda error: np.where(np.abs(error) < 1, error**2 / 2, np.abs(error) - 0.5)),
+    ],
+)
+def test_the_loss_curve_is_the_mean_loss_of_the_forecasts(loss, value, normalize):
+    """In standard deviations of the series; the weights stay where they began."""
+    y = wave()
+    still = {"optimizer": "sgd", "learning_rate": 1e-30, "windows_per_epoch": 54}
+    forecaster = small(loss=loss, normalize=normalize, dtype="float64", **still).fit(y)
+    forecasts = [forecaster.predict(history=y[:end])[0] for end in range(6, 60)]
+    expected = value((forecasts - y[6:]) / y.std()).mean()
+    assert forecaster.loss_curve_[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_weights_decay():
+    plain, decayed = (small(max_epochs=5, weight_decay=w).fit(daily()) for w in (0, 3))
+    for name, values in decayed.params_.items():
+        if name.startswith("weight"):
+            assert np.linalg.norm(values) < np.linalg.norm(plain.params_[name])
+
+
+def test_gradients_are_clipped():
+    options = {"optimizer": "sgd", "learning_rate": 1.0, "lr_schedule": "constant"}
+    start = small(**options | {"learning_rate": 1e-30}).fit(daily())
+    clipped = small(clip_norm=1e-3, **options).fit(daily())
+    moved = [clipped.params_[name] - values for name, values in start.params_.items()]
+    length = np.sqrt(sum((values.astype(float) ** 2).sum() for values in moved))
+    assert 1e-3 < length < 2.01e-3  # two steps
+
+
+def test_large_norms_clip_nothing():
+    assert_same_weights(small(clip_norm=1e30).fit(daily()), small(clip_norm=None).fit(daily()))
+
+
+# Epochs, batches, schedules
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_epoch", "batch_size", "expected"),
+    [
+        (60, None, 32, 1024 / 32),
+        (2006, None, 100, 2000 / 100),
+        (20000, None, 256, 16384 / 256),
+        (60, 64, 32, 2),
+        (60, 65, 32, 3),
+        (60, 1, 32, 1),
+        (60, 10, 1, 10),
+        (60, 10, 10**9, 1),
+    ],
+)
+def test_windows_per_epoch(steps, rows, per_epoch, batch_size, expected):
+    small(windows_per_epoch=per_epoch, batch_size=batch_size).fit(wave(rows))
+    assert len(steps) == expected
+
+
+def test_each_window_is_seen_as_often_as_any_other():
+    """With no step worth the name, the loss of two whole passes is the loss of one."""
+    still = {"learning_rate": 1e-30, "dtype": "float64", "optimizer": "sgd"}
+    one, two, whole = (
+        small(windows_per_epoch=n * 54, batch_size=b, **still).fit(wave()).loss_curve_[0]
+        for n, b in [(1, 32), (2, 10), (1, 54)]
+    )
+    assert one == pytest.approx(whole)
+    assert two == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1, 1, 1, 1, 1, 1]),
+        ("step", [1, 1, 0.1, 0.1, 0.01, 0.01]),
+        ("cosine", [1, 0.9330, 0.75, 0.5, 0.25, 0.0670]),
+    ],
+)
+def test_learning_rates(steps, schedule, expected):
+    options = {"max_epochs": 6, "batch_size": 64, "learning_rate": 0.01}
+    small(lr_schedule=schedule, **options).fit(daily())
+    assert steps == pytest.approx([0.01 * factor for factor in expected], rel=1e-3)
+
+
+def test_plateaus_halve_the_learning_rate(steps):
+    """Of a constant series, whose loss is 0 from the start: nothing better can come."""
+    small(max_epochs=12, batch_size=64, lr_schedule="plateau", learning_rate=1).fit(np.ones(60))
+    assert steps == [1] * 6 + [0.5] * 5 + [0.25]
+
+
+# Dropout
+
+
+def test_dropout_acts_between_layers_while_training():
+    layers = {"num_layers": 2, "horizon": 2}
+    with_it = small(dropout=0.5, **layers).fit(daily())
+    assert with_it.loss_curve_ != small(**layers).fit(daily()).loss_curve_
+    assert_same_weights(with_it, small(dropout=0.5, **layers).fit(daily()))
+    pd.testing.assert_series_equal(with_it.predict(), with_it.predict())
+
+
+def test_dropout_means_nothing_to_one_layer():
+    assert_same_weights(small(dropout=0.9).fit(daily()), small().fit(daily()))
+
+
+# Early stopping
+
+OVERFITTING = {"early_stopping": True, "learning_rate": 0.3, "lr_schedule": "constant"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_weights_come_back(seed):
+    """They are what training no longer than to the best epoch would have given."""
+    random = np.random.default_rng(seed)
+    y = random.normal(size=80)
+    stopped = small(max_epochs=40, n_iter_no_change=3, **OVERFITTING).fit(y)
+    scores = stopped.validation_scores_
+    best = int(np.argmin(scores))
+    assert len(scores) == len(stopped.loss_curve_) == stopped.n_iter_
+    assert stopped.best_loss_ == scores[best]
+    assert best < stopped.n_iter_ - 1
+    shorter = small(max_epochs=best + 1, n_iter_no_change=99, **OVERFITTING).fit(y)
+    assert shorter.validation_scores_ == scores[: best + 1]
+    assert_same_weights(stopped, shorter)
+    np.testing.assert_array_equal(stopped.predict(), shorter.predict())
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_training_stops_when_nothing_improves(patience):
+    y = np.random.default_rng(0).normal(size=80)
+    forecaster = small(max_epochs=200, n_iter_no_change=patience, tol=0, **OVERFITTING).fit(y)
+    best = int(np.argmin(forecaster.validation_scores_))
+    assert forecaster.n_iter_ == best + 1 + patience
+
+
+def test_improvements_smaller_than_tol_do_not_count():
+    forecaster = small(max_epochs=50, n_iter_no_change=4, tol=1e9, early_stopping=True)
+    assert forecaster.fit(daily()).n_iter_ in (4, 5)
+    assert forecaster.best_loss_ == min(forecaster.validation_scores_)
+
+
+def test_without_early_stopping_there_are_no_scores():
+    forecaster = small(max_epochs=3).fit(daily())
+    assert forecaster.validation_scores_ is None
+    assert forecaster.best_loss_ == min(forecaster.loss_curve_)
+    assert forecaster.n_iter_ == 3
+    assert small(early_stopping=True).fit(daily()).validation_scores_ is not None
+    forecaster.set_params(early_stopping=True).fit(daily())
+    assert len(forecaster.validation_scores_) == 3
+    assert forecaster.set_params(early_stopping=False).fit(daily()).validation_scores_ is None
+
+
+def test_validation_is_the_end_of_the_series():
+    """What is noise there, and a wave before, is not learnt: training does not see it."""
+    y = np.concatenate([np.sin(np.arange(180) * 2 * np.pi / 7), np.tile([5.0, -5.0], 10)])
+    options = {"max_epochs": 15, "learning_rate": 0.01, "normalize": "last"}
+    forecaster = small(early_stopping=True, **options).fit(y)
+    assert forecaster.loss_curve_[-1] < 0.1 < 1 < forecaster.best_loss_
+
+
+# The same bits
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "lstm", "num_layers": 2, "dropout": 0.3},
+        {"cell": "gru", "bidirectional": True, "early_stopping": True, "max_epochs": 5},
+        {"cell": "rnn", "dtype": "float64", "windows_per_epoch": 10},
+    ],
+    ids=str,
+)
+def test_the_same_seed_gives_the_same_bits(options):
+    one, other = (small(**options).fit(daily()) for _ in range(2))
+    assert_same_weights(one, other)
+    assert one.loss_curve_ == other.loss_curve_
+    assert one.validation_scores_ == other.validation_scores_
+    pd.testing.assert_series_equal(one.predict(), other.predict(), check_exact=True)
+
+
+def test_a_second_fit_starts_afresh():
+    forecaster = small(horizon=2, max_epochs=3)
+    forecaster.fit(daily_with_other_values()).predict()
+    fresh = small(horizon=2, max_epochs=3).fit(daily())
+    assert_same_weights(forecaster.fit(daily()), fresh)
+    assert forecaster.loss_curve_ == fresh.loss_curve_
+    pd.testing.assert_series_equal(forecaster.predict(), fresh.predict())
+
+
+def daily_with_other_values():
+    return (daily(90) ** 2).rename("other")
+
+
+def test_seeds():
+    first, again, other = (small(random_state=seed).fit(daily()) for seed in (7, np.int64(7), 8))
+    assert_same_weights(first, again)
+    assert not np.array_equal(first.params_["weight_ih_l0"], other.params_["weight_ih_l0"])
+
+
+def test_a_random_state_goes_on_from_fit_to_fit():
+    forecaster = small(random_state=np.random.RandomState(3))
+    first, second = forecaster.fit(daily()).predict(), forecaster.fit(daily()).predict()
+    assert not first.equals(second)
+    forecaster = small(random_state=np.random.RandomState(3))
+    assert first.equals(forecaster.fit(daily()).predict())
+    assert second.equals(forecaster.fit(daily()).predict())
+
+
+def test_without_a_seed_fits_differ():
+    one, other = (small(random_state=None).fit(daily()) for _ in range(2))
+    assert not np.array_equal(one.params_["weight_ih_l0"], other.params_["weight_ih_l0"])
+
+
+def test_the_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - it is what is tested
+    small(random_state=0, num_layers=2, dropout=0.5).fit(daily()).predict()
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+# Ctrl-C
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_interrupt_keeps_what_was_learned(interrupt, early_stopping):
+    """Two epochs of two steps are over, and a step of the third."""
+    options = {"lr_schedule": "constant", "early_stopping": early_stopping, "horizon": 2}
+    two_epochs = small(max_epochs=2, **options).fit(daily())
+    interrupt(5)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3") as caught:
+        forecaster = small(max_epochs=50, **options).fit(daily())
+    assert caught[0].filename == __file__, "the warning should point at the call of fit"
+    assert forecaster.n_iter_ == 2
+    assert forecaster.loss_curve_ == two_epochs.loss_curve_
+    assert forecaster.best_loss_ == two_epochs.best_loss_
+    assert np.isfinite(forecaster.predict()).all()
+    if early_stopping:
+        assert_same_weights(forecaster, two_epochs)
+    else:
+        assert not np.array_equal(forecaster.predict(), two_epochs.predict())
+
+
+def test_an_interrupt_before_the_first_epoch_is_over(interrupt):
+    interrupt(0)
+    with pytest.warns(UserWarning, match="interrupted in epoch 1"):
+        forecaster = small().fit(daily())
+    assert forecaster.n_iter_ == 0
+    assert forecaster.loss_curve_ == []
+    assert np.isfinite(forecaster.predict()).all()
+
+
+def test_after_an_interrupt_everything_works(interrupt, monkeypatch):
+    interrupt(1)
+    forecaster = small()
+    with pytest.warns(UserWarning, match="interrupted"):
+        forecaster.fit(daily())
+    monkeypatch.undo()
+    pd.testing.assert_series_equal(
+        forecaster.fit(daily()).predict(), small().fit(daily()).predict()
+    )
+
+
+# Divergence
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"cell": "lstm"}, {"activation": "relu"}, {"learning_rate": 1e30}, {"horizon": 7}],
+    ids=str,
+)
+def test_divergence_is_explained_and_leaves_finite_weights(options):
+    forecaster = small(**DIVERGING | {"max_epochs": 9} | options)
+    with pytest.raises(FloatingPointError) as caught:
+        forecaster.fit(daily())
+    message = str(caught.value)
+    assert f"diverged in epoch {forecaster.n_iter_ + 1}:" in message
+    for advice in ("learning_rate", "clip_norm=1.0", "normalize='standard'"):
+        assert advice in message
+    assert all(np.isfinite(values).all() for values in forecaster.params_.values())
+    assert np.isfinite(forecaster.predict()).all()
+    assert np.isfinite(forecaster.loss_curve_).all()
+
+
+@pytest.mark.parametrize("max_epochs", [1, 5])
+def test_infinite_weights_are_not_kept(max_epochs):
+    """After a step too large for a number: the last step of all, or one with others to follow."""
+    y = np.where(np.arange(60) % 7 == 3, 1e6 * wave(), wave())  # windows with large outliers
+    options = {"optimizer": "sgd", "clip_norm": None, "normalize": "robust", "batch_size": 64}
+    forecaster = small(learning_rate=1e38, max_epochs=max_epochs, **options)
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        forecaster.fit(y)
+    assert all(np.isfinite(values).all() for values in forecaster.params_.values())
+    assert np.isfinite(forecaster.predict()).all()
+
+
+def test_a_learning_rate_too_large_for_the_precision():
+    forecaster = small(learning_rate=1e39, batch_size=64)
+    with pytest.raises((ValueError, FloatingPointError), match="learning_rate"):
+        forecaster.fit(daily())
+    if hasattr(forecaster, "params_"):
+        assert np.isfinite(forecaster.predict()).all()
+
+
+def test_divergence_with_early_stopping_leaves_the_best_weights():
+    options = DIVERGING | {"early_stopping": True, "lr_schedule": "constant"}
+    forecaster = small(max_epochs=9, windows_per_epoch=32, **options)
+    with pytest.raises(FloatingPointError, match="epoch"):
+        forecaster.fit(daily())
+    best = int(np.argmin(forecaster.validation_scores_))
+    shorter = small(max_epochs=best + 1, windows_per_epoch=32, **options).fit(daily())
+    assert_same_weights(forecaster, shorter)
+
+
+def test_advice_fits_what_was_tried():
+    forecaster = small(**DIVERGING | {"clip_norm": 1e20, "max_epochs": 9})
+    with pytest.raises(
+        FloatingPointError, match=r"learning_rate \(it was 1e\+06\), a smaller clip"
+    ):
+        forecaster.fit(daily())
+
+
+# What is printed
+
+
+@pytest.mark.parametrize("verbose", [0, False])
+def test_nothing_is_printed(capfd, verbose):
+    small(verbose=verbose, max_epochs=2).fit(daily()).predict()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("verbose", [1, 2, True])
+def test_a_progress_bar_on_stderr(capfd, verbose):
+    pytest.importorskip("tqdm")
+    small(verbose=verbose, max_epochs=3).fit(daily()).predict()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "3/3" in err
+    assert "epoch" in err
+
+
+def test_a_missing_progress_bar_is_explained(monkeypatch):
+    for module in ("tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, module, None)
+    forecaster = small().fit(daily())
+    expected = forecaster.predict()
+    with pytest.raises(ImportError, match=r'pip install "tsrnn\[progress\]"'):
+        forecaster.set_params(verbose=1).fit(daily() * 2)
+    pd.testing.assert_series_equal(forecaster.predict(), expected)
+    assert len(small(verbose=0).fit(daily()).predict()) == 1
+
+
+def test_no_thread_or_file_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = threading.active_count()
+    small(verbose=0).fit(daily()).predict()
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == []

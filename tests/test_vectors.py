@@ -1,0 +1,364 @@
+"""What is traced into SIMD instructions computes what the same Python computes on NumPy arrays."""
+
+import numpy as np
+import pytest
+from conftest import CELLS as CELL_NAMES
+from numba import types
+from numba.core import config
+from numba.extending import intrinsic
+
+from tsrnn.kernels import Architecture, make_engine
+from tsrnn.kernels.cells import CELLS
+from tsrnn.kernels.cpu import context as c
+from tsrnn.kernels.cpu import passes, vectors
+from tsrnn.kernels.cpu.native import Kernel, kernel
+from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
+from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
+from tsrnn.losses import LOSSES, Huber
+from tsrnn.optimizers import OPTIMIZERS
+
+pytestmark = pytest.mark.kernels
+
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.625, -0.625, 7.9, 7.91, 20.0, 40.0]
+
+
+@pytest.fixture
+def vectorised(monkeypatch, tmp_path):
+    """Evaluates a function of numbers on arrays, a vector at a time."""
+    # The cache knows the sources of the package alone, not those of a test.
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+
+    def evaluate(function, *arrays):
+        name = (
+            f"test-{getattr(function, '__module__', 'numpy')}-{function.__name__}-{arrays[0].dtype}"
+        )
+        count = -(-len(arrays[0]) // 64) * 64
+        buffer = np.zeros((len(arrays) + 1, count), arrays[0].dtype)
+        for row, values in zip(buffer, arrays, strict=False):
+            row[: len(values)] = values
+        compiled = kernel(elementwise, function, name, len(arrays), numba_type(buffer.dtype))
+        compiled.call(buffer.ctypes.data, count)
+        return buffer[-1, : len(arrays[0])]
+
+    return evaluate
+
+
+def elementwise(function, name, inputs, real) -> Kernel:
+    """``buffer[inputs] = function(*buffer[:inputs])`` for rows of ``count`` numbers."""
+
+    @intrinsic
+    def apply(typing_context, buffer, i, count):
+        def codegen(context, builder, signature, arguments):
+            pointer, i, count = arguments
+            memory = Memory(builder, pointer, lanes_of(buffer))
+            result = function(*memory.load_all(i, count, inputs))
+            memory.store(result, builder.add(i, builder.mul(count, INT64(inputs))))
+            return context.get_dummy_value()
+
+        return types.void(buffer, types.int64, types.int64), codegen
+
+    def run(buffer, count):
+        for i in range(0, count, lanes(buffer)):
+            apply(buffer, i, count)
+
+    return Kernel(run, name, (types.CPointer(real), types.int64))
+
+
+def numba_type(dtype):
+    return getattr(types, np.dtype(dtype).name)
+
+
+def numbers(dtype):
+    """Of every sign and size, denormal ones too; many near 0; and the special ones."""
+    bits = np.random.default_rng(0).integers(0, 2**64, 200_000, np.uint64)
+    everywhere = bits.astype(np.uint32).view(np.float32) if dtype == "float32" else bits.view(dtype)
+    info = np.finfo(dtype)
+    edges = np.array([info.max / 2, info.tiny, info.eps, 0.625, 7.90531110763549805], dtype)
+    edges = np.concatenate([np.nextafter(edges, -edges), edges, np.nextafter(edges, 2 * edges)])
+    pieces = [
+        everywhere,
+        np.linspace(-25, 25, 400_001),
+        np.linspace(-1, 1, 200_001),
+        info.smallest_subnormal * np.arange(-50, 51),
+        edges,
+        -edges,
+        SPECIAL,
+    ]
+    return np.concatenate([np.asarray(piece, dtype) for piece in pieces])
+
+
+def pairs(dtype):
+    """Every special number with every other, and many at random."""
+    random = np.random.default_rng(1)
+    x, y = np.meshgrid(np.asarray(SPECIAL, dtype), np.asarray(SPECIAL, dtype))
+    more = random.normal(size=(2, 10_000)).astype(dtype)
+    return np.append(x.ravel(), more[0]), np.append(y.ravel(), more[1])
+
+
+def assert_same(found, wanted):
+    """The same numbers to the last bit, but for the signs of zeros."""
+    np.testing.assert_array_equal(found, wanted.astype(found.dtype))
+
+
+# Functions
+
+
+@each_dtype
+def test_tanh(vectorised, dtype):
+    x = numbers(dtype)
+    with np.errstate(all="ignore"):  # of signalling NaNs
+        wanted = np.tanh(x.astype(np.longdouble))
+    found = vectorised(np.tanh, x)
+    assert np.array_equal(np.isnan(found), np.isnan(x))
+    error = np.nanmax(np.abs(found - wanted))
+    assert error <= {"float32": 3e-7, "float64": 4e-16}[dtype]
+    assert np.nanmax(np.abs(found)) <= 1 + {"float32": 3e-7, "float64": 0}[dtype]
+
+
+@each_dtype
+def test_tanh_is_odd_and_accurate_near_zero(vectorised, dtype):
+    smallest = np.log10(np.finfo(dtype).tiny) + 6  # intermediate results are smaller still
+    exponents = np.linspace(smallest, -1, 100_000)
+    x = (10**exponents).astype(dtype)
+    found = vectorised(np.tanh, x)
+    relative = np.abs(found / np.tanh(x.astype(np.longdouble)) - 1).max()
+    assert relative <= {"float32": 4e-7, "float64": 4e-16}[dtype]
+    assert_same(vectorised(np.tanh, -x), -found)
+
+
+@each_dtype
+def test_sigmoid(vectorised, dtype):
+    x = numbers(dtype)
+    with np.errstate(all="ignore"):
+        wanted = 1 / (1 + np.exp(-x.astype(np.longdouble)))
+    found = vectorised(sigmoid, x)
+    assert np.array_equal(np.isnan(found), np.isnan(x))
+    assert np.nanmax(np.abs(found - wanted)) <= {"float32": 3e-7, "float64": 4e-16}[dtype]
+
+
+def test_exp_inside_tanh(vectorised):
+    x = np.linspace(0, 40, 1_000_001)
+    found = vectorised(vectors._exp_double, x)
+    assert np.abs(found / np.exp(x.astype(np.longdouble)) - 1).max() <= 4e-16
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [np.sqrt, np.absolute, np.sign, relu, slope_of_relu])
+def test_exact_functions(vectorised, dtype, function):
+    x = numbers(dtype)
+    with np.errstate(all="ignore"):
+        wanted = function(x)
+    assert_same(vectorised(function, x), wanted)
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [np.sqrt, np.absolute])
+def test_signs_of_zeros(vectorised, dtype, function):
+    zeros = np.array([0.0, -0.0], dtype)
+    assert np.array_equal(np.signbit(vectorised(function, zeros)), np.signbit(function(zeros)))
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [np.maximum, np.minimum])
+def test_larger_and_smaller_of_two(vectorised, dtype, function):
+    x, y = pairs(dtype)
+    assert_same(vectorised(function, x, y), function(x, y))
+
+
+def arithmetic(x, y):
+    return 2.0 / (1.0 - x) + (3.0 * y - x) / y * 0.25 - (-x)
+
+
+@each_dtype
+def test_arithmetic_with_numbers_on_either_side(vectorised, dtype):
+    x, y = pairs(dtype)
+    with np.errstate(all="ignore"):
+        wanted = arithmetic(x, y)
+    found = vectorised(arithmetic, x, y)
+    tame = np.isfinite(wanted) & (np.abs(wanted) < 100)  # products and sums may be fused
+    assert np.array_equal(np.isnan(found), np.isnan(wanted))
+    np.testing.assert_allclose(found[tame], wanted[tame], atol=200 * np.finfo(dtype).eps)
+
+
+def test_what_has_no_instruction_is_refused(vectorised):
+    with pytest.raises(TypeError, match="arctan"):
+        vectorised(np.arctan, np.zeros(1, np.float32))
+
+
+# Passes
+
+
+class Workspace:
+    """Arrays side by side in one buffer, for a kernel that takes a context and arguments."""
+
+    def __init__(self, dtype, **arrays):
+        sizes = [values.size for values in arrays.values()]
+        starts = np.cumsum([0, *sizes])
+        self.buffer = np.concatenate([values.ravel() for values in arrays.values()], dtype=dtype)
+        self.at = dict(zip(arrays, starts.tolist(), strict=False))
+        self.arrays = {
+            name: self.buffer[start : start + values.size].reshape(values.shape)
+            for (name, values), start in zip(arrays.items(), starts, strict=False)
+        }
+
+    def __getitem__(self, name):
+        return self.arrays[name]
+
+    def call(self, make, what, arguments, **fields):
+        context = np.zeros(c.SIZE, np.int64)
+        context[c.WORKSPACE] = self.buffer.ctypes.data
+        for name, value in fields.items():
+            context[getattr(c, name)] = value
+        arguments = np.array(arguments, np.int64)
+        compiled = kernel(make, what, numba_type(self.buffer.dtype))
+        compiled.call(context.ctypes.data, arguments.ctypes.data)
+
+
+def by_row(values):
+    """(blocks, units, rows, lanes) as a matrix with the rows first."""
+    return np.moveaxis(values, -2, 0).reshape(values.shape[-2], -1)
+
+
+def assert_close(found, wanted):
+    tolerance = {"float32": 2e-6, "float64": 4e-15}[found.dtype.name]
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+@each_dtype
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_cells(dtype, cell):
+    random = np.random.default_rng(0)
+    equations, units, rows, width = CELLS[cell], 2, 3, machine().lanes(dtype)
+    blocks, states = equations.blocks, equations.states
+
+    def some(count):
+        return random.normal(0, 2, (count, units, rows, width)).astype(dtype)
+
+    z, state, dstate = some(blocks), some(states), some(states)
+    old_and_new_h = np.stack([by_row(state[0]), np.zeros((rows, units * width))])
+    new_c, dz = np.zeros_like(state[1:]), np.zeros((rows, blocks * units * width))
+    ws = Workspace(dtype, z=z, h=old_and_new_h, c=state[1:], new_c=new_c, dstate=dstate, dz=dz)
+    panel, at = rows * width, ws.at
+    step = [rows, units, at["z"], panel, at["c"], at["new_c"], panel]
+    step += [at["h"], at["h"] + rows * units * width, units * width]
+
+    ws.call(passes.step_forward, cell, step)
+    saved, new_state = equations.forward(tuple(z), tuple(state))
+    assert_close(ws["z"], np.stack(saved))
+    assert_close(ws["h"][1], by_row(new_state[0]))
+    for found, wanted in zip(ws["new_c"], new_state[1:], strict=True):
+        assert_close(found, wanted)
+
+    ws.call(passes.step_backward, cell, [*step, at["dstate"], panel, at["dz"]])
+    dblocks, dold = equations.backward(saved, tuple(state), new_state, tuple(dstate))
+    assert_close(ws["z"], np.stack(dblocks))
+    assert_close(ws["dz"], by_row(np.stack(dblocks)))
+    assert_close(ws["dstate"], np.stack(dold))
+
+
+@each_dtype
+@pytest.mark.parametrize("loss", [*(make() for make in LOSSES.values()), Huber(delta=0.3)])
+def test_losses(dtype, loss):
+    random = np.random.default_rng(0)
+    panels, rows, count, width = 3, 4, 3, machine().lanes(dtype)
+    windows, outputs = 70, panels * width
+    predicted, target = random.normal(size=(2, panels, rows, width)).astype(dtype)
+    predicted[0, 0, :2] = target[0, 0, :2]  # at the kinks
+    slopes = np.zeros((rows, outputs))
+    ws = Workspace(dtype, predicted=predicted, target=target, slopes=slopes)
+    total, settings = np.full(2, np.nan), passes.settings_of(loss)
+    ws.call(
+        passes.loss_pass,
+        type(loss),
+        [outputs, panels, ws.at["predicted"], ws.at["target"], rows * width, ws.at["slopes"]],
+        COUNT=count,
+        WINDOWS=windows,
+        TILE=1,
+        LOSSES=total.ctypes.data,
+        LOSS_SETTINGS=settings.ctypes.data,
+    )
+    error = (predicted - target)[:, :count]
+    wanted = loss.slope(error) / (windows * outputs)
+    np.testing.assert_allclose(total[1], loss.value(error).sum(dtype="float64"), rtol=1e-6)
+    np.testing.assert_allclose(ws["predicted"][:, :count], wanted, rtol=1e-6)
+    np.testing.assert_allclose(ws["slopes"][:count], by_row(wanted[None]), rtol=1e-6)
+    assert np.isnan(total[0])
+    assert not ws["slopes"][count:].any()
+
+
+@each_dtype
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_forecast_that_is_nan_has_a_loss_and_a_slope_that_are_nan(vectorised, dtype, loss):
+    error = np.array([np.nan, 1.0], dtype)
+    for function in (LOSSES[loss]().value, LOSSES[loss]().slope):
+        assert np.isnan(vectorised(function, error)).tolist() == [True, False]
+
+
+# Optimizers
+
+STEPS = 5
+
+
+def optimizer_of(name):
+    return OPTIMIZERS[name](weight_decay=0.1)
+
+
+def weights_and_gradients(dtype):
+    random = np.random.default_rng(0)
+    return random.normal(size=33).astype(dtype), random.normal(size=(STEPS, 33)).astype(dtype)
+
+
+def engine_steps(name, dtype, scale=1.0):
+    """The weights after each step that the engine makes."""
+    weights, gradients = weights_and_gradients(dtype)
+    engine = make_engine(Architecture("rnn_tanh", 1, 4, 1, 1, 1), dtype, "cpu")
+    engine.parameters[:] = weights
+    optimizer = optimizer_of(name)
+    memory, found = engine.optimizer_memory(optimizer), []
+    for step, gradient in enumerate(gradients, 1):
+        engine.gradient[:] = gradient
+        engine.update(optimizer.at(step, 0.01 / step), memory, scale)
+        found.append(engine.parameters.copy())
+    return np.stack(found)
+
+
+def numpy_steps(name, dtype, scale=1.0):
+    """The same, by the same functions on arrays."""
+    weights, gradients = weights_and_gradients("float64")
+    weights = weights.astype(dtype).astype("float64")
+    optimizer = optimizer_of(name)
+    memory, found = (0.0,) * optimizer.memories, []
+    for step, gradient in enumerate(gradients.astype(dtype).astype("float64"), 1):
+        now = optimizer.at(step, 0.01 / step)
+        weights, memory = now.update(weights, gradient * scale, memory)
+        found.append(weights)
+    return np.stack(found)
+
+
+def torch_steps(name, dtype, scale=1.0):
+    """The same, by PyTorch."""
+    torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
+    kinds = {"sgd": "SGD", "momentum": "SGD", "nesterov": "SGD", "rmsprop": "RMSprop"}
+    kinds |= {"adam": "Adam", "adamw": "AdamW"}
+    more = {"momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9, "nesterov": True}}
+    weights, gradients = weights_and_gradients(dtype)
+    parameter = torch.nn.Parameter(torch.from_numpy(weights.copy()))
+    kind = getattr(torch.optim, kinds[name])
+    optimizer, found = kind([parameter], lr=0.01, weight_decay=0.1, **more.get(name, {})), []
+    for step, gradient in enumerate(gradients, 1):
+        optimizer.param_groups[0]["lr"] = 0.01 / step
+        parameter.grad = torch.from_numpy(gradient * gradient.dtype.type(scale))
+        optimizer.step()
+        found.append(parameter.detach().numpy().copy())
+    return np.stack(found)
+
+
+@each_dtype
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("scale", [1.0, 0.25])
+@pytest.mark.parametrize("oracle", [numpy_steps, torch_steps])
+def test_optimizers(name, dtype, scale, oracle):
+    found, wanted = engine_steps(name, dtype, scale), oracle(name, dtype, scale)
+    tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
