@@ -1,0 +1,158 @@
+"""Every use that the benchmarks make of tsrnn. Imports of it stay inside the functions.
+
+A worker process decides its threads first and imports afterwards, and the peers' processes never
+load tsrnn at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+BATCHES_PER_EPOCH = 50
+
+
+def train_step(
+    cell: str,
+    batch: int,
+    steps: int,
+    inputs: int,
+    hidden: int,
+    outputs: int = 12,
+    threads: int = 1,
+) -> Callable[[], object]:
+    """One training step of tsrnn on fixed random data, as a call without arguments.
+
+    The same work as the peers': forward, backward, mean squared error, gradients clipped to a
+    global norm of 1, Adam at 1e-3; one layer, float32, a linear head on the last hidden state.
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}
+    batch, steps, inputs, hidden, outputs : int
+        Windows in the batch, time steps in each, features of a step, hidden units, outputs.
+    threads : int
+        The number of threads; the process is confined to as many cores already.
+
+    Returns
+    -------
+    callable
+        Each call does one step and changes the weights.
+    """
+    from tsrnn.losses import SquaredError
+    from tsrnn.optimizers import Adam
+
+    engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
+    loss, adam = SquaredError(), Adam()
+    memory = engine.optimizer_memory(adam)
+    taken = 0
+
+    def step() -> None:
+        nonlocal taken
+        taken += 1
+        engine.loss_and_gradient(windows, loss)
+        norm = engine.gradient_norm
+        engine.update(adam.at(taken, 1e-3), memory, 1.0 if norm <= 1.0 else 1.0 / norm)
+
+    return step
+
+
+def inference(
+    cell: str,
+    batch: int,
+    steps: int,
+    inputs: int,
+    hidden: int,
+    outputs: int = 12,
+    threads: int = 1,
+) -> Callable[[], object]:
+    """A forward pass of tsrnn on fixed random data; arguments as for :func:`train_step`."""
+    engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
+    return lambda: engine.predict(windows)
+
+
+def _engine_and_windows(
+    cell: str, batch: int, steps: int, inputs: int, hidden: int, outputs: int, threads: int
+) -> tuple[Any, Any]:
+    """A network with random weights, and windows of a random series for it.
+
+    The targets of a window are the ``outputs // inputs`` steps after it, rounded up to whole steps:
+    with 8 inputs the network has 16 outputs, a little more work than the peers'.
+    """
+    import numba
+    import numpy as np
+
+    from tsrnn.kernels import Architecture, WindowSet
+    from tsrnn.network import Network
+
+    numba.set_num_threads(threads)
+    horizon = -(-outputs // inputs)
+    name = "rnn_tanh" if cell == "rnn" else cell
+    architecture = Architecture(name, inputs, hidden, 1, 1, horizon * inputs)
+    network = Network(architecture, steps, None, "float32", "cpu")
+    random = np.random.default_rng(0)
+    network.initialize(random)
+    series = random.normal(size=(batch + steps + horizon, inputs)).astype("float32")
+    starts = random.permutation(batch)
+    level, scale = np.zeros((batch, inputs), "float32"), np.ones((batch, inputs), "float32")
+    return network.engine, WindowSet(series, starts, level, scale, steps).batch()
+
+
+def batches(count: int, batch_size: int = 32) -> dict[str, int]:
+    """The settings of a fit that takes exactly ``count`` batches, a multiple of 50."""
+    if count % BATCHES_PER_EPOCH:
+        raise ValueError(f"{count} batches are not a multiple of {BATCHES_PER_EPOCH}")
+    return {
+        "batch_size": batch_size,
+        "windows_per_epoch": batch_size * BATCHES_PER_EPOCH,
+        "max_epochs": count // BATCHES_PER_EPOCH,
+    }
+
+
+def forecaster(seed: int = 0, **settings: Any) -> Any:
+    """An unfitted RNNForecaster on the CPU without early stopping, so that the work is known."""
+    from tsrnn import RNNForecaster
+
+    return RNNForecaster(
+        **{"early_stopping": False, "device": "cpu", "random_state": seed, **settings}
+    )
+
+
+def default_forecast(series: Any, horizon: int) -> Any:
+    """The forecast of RNNForecaster with all its defaults."""
+    from tsrnn import RNNForecaster
+
+    return RNNForecaster(horizon=horizon).fit(series).predict()
+
+
+def forecast_from(fitted: Any, values: Any, origins: Sequence[int]) -> list[Any]:
+    """The forecast from each origin (the position of its first target), reading all before it."""
+    return [fitted.predict(history=values[:origin]) for origin in origins]
+
+
+def seasonal_naive(values: Any, origins: Sequence[int], horizon: int, season: int) -> list[Any]:
+    """tsrnn's seasonal naive forecast from each origin, reading all before it."""
+    from tsrnn.baselines import seasonal_naive
+
+    return [seasonal_naive(values[:origin], horizon, season) for origin in origins]
+
+
+def mae(truth: Any, forecast: Any) -> float:
+    """Mean absolute error."""
+    from tsrnn.metrics import mae
+
+    return mae(truth, forecast)
+
+
+def mape(truth: Any, forecast: Any) -> float:
+    """Mean absolute percentage error, in percent."""
+    from tsrnn.metrics import mape
+
+    return mape(truth, forecast)
+
+
+def airline() -> Any:
+    """The bundled monthly airline passengers, 1949 to 1960, as a pandas Series."""
+    from tsrnn.datasets import load_air_passengers
+
+    return load_air_passengers()
