@@ -24,7 +24,9 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def to_panels(matrix, lanes, gap):
-    """(panels, rows * lanes + gap), NaN in the gap, from (rows, columns)."""
+    """(panels, rows * lanes + gap) from (rows, columns), NaN in the gap and in unused columns."""
+    spare = -matrix.shape[1] % lanes
+    matrix = np.pad(matrix, ((0, 0), (0, spare)), constant_values=np.nan)
     split = matrix.reshape(len(matrix), -1, lanes).swapaxes(0, 1)
     return np.pad(split.reshape(len(split), -1), ((0, 0), (0, gap)), constant_values=np.nan)
 
@@ -39,19 +41,19 @@ def from_panels(panels, lanes, gap):
 
 
 def product(A, B, C, *, transposed=False, add=False, gap=0):
-    """C = A B, or C += A B, by the kernel; NaN lies around A and between the panels."""
+    """C = A B, or C += A B, by the kernel; NaN lies between the panels."""
     lanes = machine().lanes(A.dtype)
-    stored = np.pad(A.T if transposed else A, gap, constant_values=np.nan).copy(order="C")
+    a = to_panels(A.T if transposed else A, lanes, gap)
     b, result = to_panels(B, lanes, gap), to_panels(C, lanes, gap)
-    start, stride = gap * stored.shape[1] + gap, stored.shape[1]
     context = np.zeros(c.SIZE, np.int64)
-    context[[c.WORKSPACE, c.WEIGHTS, c.GRADIENT]] = [x.ctypes.data for x in (stored, b, result)]
+    context[[c.WORKSPACE, c.WEIGHTS, c.GRADIENT]] = [x.ctypes.data for x in (a, b, result)]
     arguments = np.array(
         [
             *(len(A), len(b), A.shape[1]),
-            *(c.WORKSPACE, start, *((1, stride) if transposed else (stride, 1))),
+            *(c.WORKSPACE, 0, a.shape[1]),
             *(c.WEIGHTS, 0, b.shape[1]),
-            *(c.GRADIENT, 0, result.shape[1], add),
+            *(c.GRADIENT, 0, result.shape[1]),
+            *(transposed, add),
         ],
         np.int64,
     )

@@ -215,11 +215,6 @@ class Workspace:
         compiled.call(context.ctypes.data, arguments.ctypes.data)
 
 
-def by_row(values):
-    """(blocks, units, rows, lanes) as a matrix with the rows first."""
-    return np.moveaxis(values, -2, 0).reshape(values.shape[-2], -1)
-
-
 def assert_close(found, wanted):
     tolerance = {"float32": 2e-6, "float64": 4e-15}[found.dtype.name]
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
@@ -236,24 +231,26 @@ def test_cells(dtype, cell):
         return random.normal(0, 2, (count, units, rows, width)).astype(dtype)
 
     z, state, dstate = some(blocks), some(states), some(states)
-    old_and_new_h = np.stack([by_row(state[0]), np.zeros((rows, units * width))])
-    new_c, dz = np.zeros_like(state[1:]), np.zeros((rows, blocks * units * width))
-    ws = Workspace(dtype, z=z, h=old_and_new_h, c=state[1:], new_c=new_c, dstate=dstate, dz=dz)
+    # Panels of h are twice as long as those of z, and those of dz thrice: steps lie side by side.
+    h = np.stack([state[0], np.zeros_like(state[0])], axis=1)
+    new_c, dz = np.zeros_like(state[1:]), np.zeros((blocks, units, 3, rows, width), dtype)
+    ws = Workspace(dtype, z=z, h=h, c=state[1:], new_c=new_c, dstate=dstate, dz=dz)
     panel, at = rows * width, ws.at
-    step = [rows, units, at["z"], panel, at["c"], at["new_c"], panel]
-    step += [at["h"], at["h"] + rows * units * width, units * width]
+    step = [rows, units, at["z"], at["c"], at["new_c"], panel]
+    step += [at["h"], at["h"] + panel, 2 * panel]
 
     ws.call(passes.step_forward, cell, step)
     saved, new_state = equations.forward(tuple(z), tuple(state))
     assert_close(ws["z"], np.stack(saved))
-    assert_close(ws["h"][1], by_row(new_state[0]))
+    assert_close(ws["h"][:, 1], new_state[0])
     for found, wanted in zip(ws["new_c"], new_state[1:], strict=True):
         assert_close(found, wanted)
 
-    ws.call(passes.step_backward, cell, [*step, at["dstate"], panel, at["dz"]])
+    ws.call(passes.step_backward, cell, [*step, at["dstate"], at["dz"] + panel, 3 * panel])
     dblocks, dold = equations.backward(saved, tuple(state), new_state, tuple(dstate))
-    assert_close(ws["z"], np.stack(dblocks))
-    assert_close(ws["dz"], by_row(np.stack(dblocks)))
+    assert_close(ws["z"], np.stack(saved))
+    assert_close(ws["dz"][:, :, 1], np.stack(dblocks))
+    assert not ws["dz"][:, :, [0, 2]].any()
     assert_close(ws["dstate"], np.stack(dold))
 
 
@@ -265,13 +262,12 @@ def test_losses(dtype, loss):
     windows, outputs = 70, panels * width
     predicted, target = random.normal(size=(2, panels, rows, width)).astype(dtype)
     predicted[0, 0, :2] = target[0, 0, :2]  # at the kinks
-    slopes = np.zeros((rows, outputs))
-    ws = Workspace(dtype, predicted=predicted, target=target, slopes=slopes)
+    ws = Workspace(dtype, predicted=predicted, target=target)
     total, settings = np.full(2, np.nan), passes.settings_of(loss)
     ws.call(
         passes.loss_pass,
         type(loss),
-        [outputs, panels, ws.at["predicted"], ws.at["target"], rows * width, ws.at["slopes"]],
+        [outputs, panels, ws.at["predicted"], ws.at["target"], rows * width],
         COUNT=count,
         WINDOWS=windows,
         TILE=1,
@@ -282,9 +278,8 @@ def test_losses(dtype, loss):
     wanted = loss.slope(error) / (windows * outputs)
     np.testing.assert_allclose(total[1], loss.value(error).sum(dtype="float64"), rtol=1e-6)
     np.testing.assert_allclose(ws["predicted"][:, :count], wanted, rtol=1e-6)
-    np.testing.assert_allclose(ws["slopes"][:count], by_row(wanted[None]), rtol=1e-6)
     assert np.isnan(total[0])
-    assert not ws["slopes"][count:].any()
+    assert np.array_equal(ws["predicted"][:, count:], predicted[:, count:])
 
 
 @each_dtype

@@ -10,33 +10,31 @@ from tsrnn.kernels.cpu.vectors import lanes
 from tsrnn.kernels.dropout import random_bits
 
 
-def read_windows(real) -> Kernel:
-    """XH of one direction of the first layer: normalised inputs and the 1; no copy is kept.
+def read_inputs(real) -> Kernel:
+    """The normalised inputs of one step of each window; no copy of a window is kept.
 
-    Arguments: steps, rows, rows of a full tile, channels, XH, its width, its first input column,
-    whether time runs backward.
+    Arguments: the step's place in the window, rows, channels, where the panel with the first input
+    begins, its panel, the first input's lane.
     """
 
     def run(context, arguments):
-        steps, rows, capacity, channels = arguments[0], arguments[1], arguments[2], arguments[3]
-        xh, width, start_x, backward = arguments[4], arguments[5], arguments[6], arguments[7]
+        step, rows, channels = arguments[0], arguments[1], arguments[2]
+        inputs, panel, first = arguments[3], arguments[4], arguments[5]
         ws = buffer(real, context, c.WORKSPACE, 0)
         series = buffer(real, context, c.SERIES, 0)
         starts = buffer(INT, context, c.STARTS, context[c.FIRST])
         location = buffer(real, context, c.LOCATION, context[c.FIRST] * channels)
         scale = buffer(real, context, c.INVERSE_SCALE, context[c.FIRST] * channels)
+        L = lanes(ws)
         for b in range(rows):
             window = min(b, context[c.COUNT] - 1)  # rows that only fill the tile repeat the last
-            for s in range(steps):
-                t = steps - 1 - s if backward else s
-                point = (starts[window] + t) * channels
-                x = xh + (s * capacity + b) * width + start_x
-                for channel in range(channels):
-                    n = window * channels + channel
-                    ws[x + channel] = (series[point + channel] - location[n]) * scale[n]
-                ws[x + channels] = 1
+            point = (starts[window] + step) * channels
+            for channel in range(channels):
+                n, column = window * channels + channel, first + channel
+                at = inputs + column // L * panel + b * L + column % L
+                ws[at] = (series[point + channel] - location[n]) * scale[n]
 
-    return network_call(run, "read-windows", real)
+    return network_call(run, "read-inputs", real)
 
 
 def read_targets(real) -> Kernel:
@@ -111,19 +109,18 @@ def copy(real) -> Kernel:
 def clear_spare_rows(real) -> Kernel:
     """Rows that only fill a tile have no say: their slopes become 0.
 
-    Arguments: rows, panels, slopes in panels, their panel, the same row by row.
+    Arguments: rows, panels, slopes, their panel.
     """
 
     def run(context, arguments):
         rows, panels = arguments[0], arguments[1]
-        slopes, panel, by_row = arguments[2], arguments[3], arguments[4]
+        slopes, panel = arguments[2], arguments[3]
         ws = buffer(real, context, c.WORKSPACE, 0)
         L = lanes(ws)
         for b in range(context[c.COUNT], rows):
             for p in range(panels):
                 for j in range(L):
                     ws[slopes + p * panel + b * L + j] = 0
-                    ws[by_row + (b * panels + p) * L + j] = 0
 
     return network_call(run, "clear-spare-rows", real)
 
@@ -131,15 +128,15 @@ def clear_spare_rows(real) -> Kernel:
 def drop(real) -> Kernel:
     """Dropout: some of a layer's inputs become 0, the others grow to keep the mean.
 
-    Arguments: rows, start, from row to row, from panel to panel of ``lanes`` units, hidden units,
-    then the number of the place (layer and time), of the first unit, and of all units. They number
-    every element that dropout can strike in a batch, place by place, window by window.
+    Arguments: rows, start, panel, hidden units, then the number of the place (layer and time), of
+    the first unit, and of all units. They number every element that dropout can strike in a batch,
+    place by place, window by window.
     """
     bits_of = register_jitable(random_bits)
 
     def run(context, arguments):
-        rows, start, row_stride, panel = arguments[0], arguments[1], arguments[2], arguments[3]
-        hidden, place, unit, units = arguments[4], arguments[5], arguments[6], arguments[7]
+        rows, start, panel, hidden = arguments[0], arguments[1], arguments[2], arguments[3]
+        place, unit, units = arguments[4], arguments[5], arguments[6]
         ws = buffer(real, context, c.WORKSPACE, 0)
         L = lanes(ws)
         limit = context[c.DROPOUT_LIMIT]
@@ -148,7 +145,7 @@ def drop(real) -> Kernel:
         for b in range(rows):
             window = place * context[c.WINDOWS] + context[c.FIRST] + b
             for j in range(hidden):
-                at = start + b * row_stride + j // L * panel + j % L
+                at = start + j // L * panel + b * L + j % L
                 element = types.uint64(window * units + unit + j)
                 if types.int64(bits_of(seed, element)) < limit:
                     ws[at] = 0

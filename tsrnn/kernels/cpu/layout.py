@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from tsrnn.kernels.architecture import Architecture, parameter_suffix
-from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
+from tsrnn.kernels.cpu.products import DEPTH, TILE_ROWS, UNROLL
 from tsrnn.kernels.cpu.vectors import machine
 
 
@@ -24,13 +24,24 @@ class Layer:
 
     number: int
     direction: int
-    width: int
-    start_h: int
+    hidden: int
     start_x: int
+    inputs: int
+    width: int
     forward: int = 0
     back_h: int = 0
     back_x: int = 0
     gradient: int = 0
+
+    def columns(self, x: bool, h: bool) -> list[tuple[int, int]]:
+        """Of the inputs, the hidden state or both, and always of the 1: first and last of a run."""
+        one = self.hidden
+        first = 0 if h else one
+        if not x:
+            return [(first, one + 1)]
+        if self.start_x == one + 1:
+            return [(first, self.start_x + self.inputs)]
+        return [(first, one + 1), (self.start_x, self.start_x + self.inputs)]
 
 
 class Layout:
@@ -79,9 +90,11 @@ class Layout:
 
     def _pack_layer(self, number: int, direction: int) -> Layer:
         architecture, cell = self.architecture, self.architecture.equations
+        # Few inputs lie beside the 1; hidden states of the layer below lie in panels as they did.
         inputs = architecture.directions * self.hidden if number else architecture.inputs
-        start_h = round_up(inputs + 1, self.unit)
-        layer = Layer(number, direction, start_h + self.hidden, start_h, start_h - 1 - inputs)
+        start_x = self.hidden + (self.unit if number else 1)
+        width = round_up(start_x + inputs, self.unit)
+        layer = Layer(number, direction, self.hidden, start_x, inputs, width)
         matrices = self._gates(parameter_suffix(number, direction), number)
         forward = self._forward_matrix(matrices, layer)
         layer.gradient = self._place_gradient(forward)
@@ -108,14 +121,15 @@ class Layout:
         return result
 
     def _forward_matrix(self, matrices, layer: Layer) -> np.ndarray:
-        """(2, width, blocks * hidden): the parameters that make up [W_ih b W_hh]^T."""
-        cell, one = self.architecture.equations, layer.start_h - 1
+        """(2, width, blocks * hidden): the parameters that make up [W_hh b W_ih]^T."""
+        cell, one = self.architecture.equations, layer.hidden
+        end = layer.start_x + layer.inputs
         forward = np.full((2, layer.width, cell.blocks, self.hidden), self.n_parameters)
         for gate, block in enumerate(cell.input_blocks):
-            forward[0, layer.start_x : one, block] = matrices["weight_ih"][gate].T
+            forward[0, layer.start_x : end, block] = matrices["weight_ih"][gate].T
             forward[0, one, block] = matrices["bias_ih"][gate, :, 0]
         for gate, block in enumerate(cell.hidden_blocks):
-            forward[0, layer.start_h :, block] = matrices["weight_hh"][gate].T
+            forward[0, :one, block] = matrices["weight_hh"][gate].T
             forward[1, one, block] = matrices["bias_hh"][gate, :, 0]
         return forward.reshape(2, layer.width, cell.blocks * self.hidden)
 
@@ -156,9 +170,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class LayerSpace:
-    """Where the matrices of one layer and direction begin."""
+    """The matrices of one layer and direction: where they begin, from panel to panel and step to
+    step of XH, how many of its steps there are room for."""
 
     xh: int
+    xh_panel: int
+    xh_step: int
+    slots: int
     z: int
     c: int
 
@@ -172,36 +190,49 @@ class Workspace:
     steps, rows : int
         Steps in a window, windows in a full tile.
     keep : bool
-        Keep every step for the backward pass; a forecast alone overwrites Z and C step by step.
+        Keep every step for the backward pass. A forecast alone overwrites Z and C, and the inputs
+        and hidden states of the top layer, step by step.
+
+    Attributes
+    ----------
+    panel : int
+        From panel to panel of a matrix of one step. Panels are a vector longer than their numbers:
+        at multiples of a memory page they would push each other out of the cache.
     """
 
     def __init__(self, layout: Layout, steps: int, rows: int, keep: bool):
         architecture, cell = layout.architecture, layout.architecture.equations
+        lanes, units = layout.lanes, layout.hidden // layout.lanes
         self.steps, self.rows, self.size = steps, rows, 0
-        units, panel = layout.hidden // layout.lanes, rows * layout.lanes
-        output_size = rows * layout.output_panels * layout.lanes
-        self.z_step = self.c_step = panel if keep else 0
-        self.z_panel = (steps if keep else 1) * panel
-        self.c_panel = (steps + 1 if keep else 1) * panel
-        self._layers = {
-            (layer.number, layer.direction): LayerSpace(
-                xh=self._place((steps + 1) * rows * layer.width),
-                z=self._place(cell.blocks * units * self.z_panel),
-                c=self._place((cell.states - 1) * units * self.c_panel),
+        self.step = rows * lanes
+        self.panel = self.step + lanes
+        self.z_step = cell.blocks * units * self.panel if keep else 0
+        self.c_step = (cell.states - 1) * units * self.panel if keep else 0
+        top = architecture.num_layers - 1
+        self._layers = {}
+        for layer in layout.layers:
+            slots = steps + 1 if keep or layer.number < top else 1
+            xh_panel = slots * self.step + lanes
+            self._layers[layer.number, layer.direction] = LayerSpace(
+                xh=self._place(layer.width // lanes * xh_panel),
+                xh_panel=xh_panel,
+                xh_step=self.step if slots > 1 else 0,
+                slots=slots,
+                z=self._place(cell.blocks * units * self.panel * (steps if keep else 1)),
+                c=self._place((cell.states - 1) * units * self.panel * (steps + 1 if keep else 1)),
             )
-            for layer in layout.layers
-        }
-        self.features = self._place(rows * layout.feature_width)
+        output_size = layout.output_panels * self.panel
+        self.features = self._place(layout.feature_width // lanes * self.panel)
         self.predicted = self._place(output_size)
         self.target = self._place(output_size)
-        self.dpredicted = self._place(output_size)
         if keep:
-            self.dfeatures = self._place(architecture.directions * units * panel)
-            self.dstate = self._place(cell.states * units * panel)
-            self.dz = self._place(rows * cell.blocks * layout.hidden)
-            below_top = range(architecture.num_layers - 1)
-            size = architecture.directions * units * steps * panel
-            self.dout = [self._place(size) for _ in below_top]
+            self.dfeatures = self._place(architecture.directions * units * self.panel)
+            self.dstate = self._place(cell.states * units * self.panel)
+            self.chunk = min(-(-DEPTH // rows), steps)
+            self.dz_panel = self.chunk * self.step + lanes
+            self.dz = self._place(cell.blocks * units * self.dz_panel)
+            self.dout_step = architecture.directions * units * self.panel
+            self.dout = [self._place(steps * self.dout_step) for _ in range(top)]
 
     def layer(self, layer: Layer) -> LayerSpace:
         return self._layers[layer.number, layer.direction]

@@ -1,21 +1,23 @@
 """The whole network over a tile of windows, written to a tape: forward, loss, backward.
 
 Matrices in the workspace, per layer and direction (T steps, L lanes in a vector; hidden units are
-padded to whole vectors, and padded units, having no weights, stay 0):
+padded to whole vectors, and padded units, having no weights, stay 0), all in panels (see
+``products``):
 
-- ``XH (T + 1, rows, width)``: at step s the row ``[.. x_s | 1 | h_{s-1}]`` of each window. The
-  inputs end, and the 1 that carries the biases lies, just before column ``start_h``.
-- ``Z (blocks * units, T, rows, L)``: pre-activations, then activations, then their derivatives.
-- ``C ((states - 1) * units, T + 1, rows, L)``: the states beyond h.
+- ``XH (width / L, T + 1, rows, L)``: at step s the row ``[h_{s-1} | 1 | x_s]`` of each window; the
+  1 carries the biases.
+- ``Z (T, blocks * units, rows, L)``: pre-activations, then activations.
+- ``C (T + 1, (states - 1) * units, rows, L)``: the states beyond h.
 
-and once: ``DSTATE (states * units, rows, L)`` and ``DZ (rows, blocks * units * L)`` of the present
-step; ``DOUT (directions * units, T, rows, L)`` for each layer but the top one; ``FEATURES (rows,
-feature_width)``: last hidden states and a 1; ``PREDICTED``, ``TARGET`` and ``DPREDICTED``.
+and once: ``DZ (blocks * units, chunk, rows, L)``, the derivatives of the pre-activations of a few
+steps; ``DSTATE (states * units, rows, L)``; ``DOUT (T, directions * units, rows, L)`` for each
+layer but the top one; ``FEATURES (directions * units + 1, rows, L)``: last hidden states and a 1;
+``PREDICTED``, which becomes its derivative, and ``TARGET``.
 """
 
 from tsrnn.kernels.cpu import data, passes
 from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import Layer, Layout, Workspace
+from tsrnn.kernels.cpu.layout import Layer, Layout, LayerSpace, Workspace, round_up
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL, multiply
 from tsrnn.kernels.cpu.tape import Tape
@@ -44,7 +46,7 @@ class Recorder:
         self.steps = workspace.steps
         self.hidden = layout.hidden
         self.units = layout.hidden // layout.lanes
-        self.panel = workspace.rows * layout.lanes
+        self.panel = workspace.panel
 
     def add(self, make, *arguments: int) -> None:
         self.tape.add(kernel(make, self.layout.real), *arguments)
@@ -56,74 +58,64 @@ class Recorder:
     # Forward
 
     def forward(self, channels: int) -> None:
-        """Every layer and direction, then the head on the last hidden states."""
+        """Every layer and direction, step by step, then the head on the last hidden states."""
         for layer in self.layout.layers:
-            if layer.number == 0:
-                at = self.ws.layer(layer)
-                self.add(
-                    data.read_windows,
-                    *(self.steps, self.rows, self.ws.rows, channels),
-                    *(at.xh, layer.width, layer.start_x, layer.direction),
-                )
-            else:
-                self.read_layer_below(layer)
-            self.forward_layer(layer)
+            at = self.ws.layer(layer)
+            self.fill(at.xh, self.units, at.xh_panel)
+            self.fill(at.c, (self.cell.states - 1) * self.units, self.panel)
+            self.fill_ones(at.xh + self.units * at.xh_panel, at.slots)
+            for s in range(self.steps):
+                self.read_step(layer, at, s, channels)
+                self.forward_step(layer, at, s)
         self.forward_head()
 
-    def read_layer_below(self, layer: Layer) -> None:
-        """Inputs of a higher layer: hidden states of all directions below, thinned by dropout."""
-        at = self.ws.layer(layer)
-        self.fill(at.xh + layer.start_h - 1, self.steps * self.ws.rows, layer.width, 1, 1)
+    def read_step(self, layer: Layer, at: LayerSpace, s: int, channels: int) -> None:
+        """x_s: from the windows, or the layer below, thinned by dropout."""
+        t, lanes = self.time(layer.direction, s), self.layout.lanes
+        x = at.xh + layer.start_x // lanes * at.xh_panel + s * at.xh_step
+        if layer.number == 0:
+            first = layer.start_x % lanes
+            self.add(data.read_inputs, t, self.rows, channels, x, at.xh_panel, first)
+            return
         for below in self.layout.layers_of(layer.number - 1):
             source = self.ws.layer(below)
-            for s in range(self.steps):
-                t = self.time(layer.direction, s)
-                after = self.time(below.direction, t) + 1
-                h = source.xh + after * self.ws.rows * below.width + below.start_h
-                x = at.xh + s * self.ws.rows * layer.width + layer.start_x
-                x += below.direction * self.hidden
-                self.copy(h, below.width, x, layer.width)
-                self.drop(layer, below, t, x, layer.width, self.layout.lanes)
+            h = source.xh + (self.time(below.direction, t) + 1) * source.xh_step
+            to = x + below.direction * self.units * at.xh_panel
+            self.copy(h, source.xh_panel, to, at.xh_panel)
+            self.drop(layer, below, t, to, at.xh_panel)
 
-    def forward_layer(self, layer: Layer) -> None:
-        """z_s = [x_s 1 h_{s-1}] W, then the cell, for every step s."""
-        at, blocks, gates = self.ws.layer(layer), self.cell.blocks, self.cell.gates
-        self.fill(at.xh + layer.start_h, self.rows, layer.width, self.hidden)
-        for unit in range((self.cell.states - 1) * self.units):
-            self.fill(at.c + unit * self.ws.c_panel, 1, 0, self.rows * self.layout.lanes)
-        first_x = layer.start_x // UNROLL * UNROLL
-        for s in range(self.steps):
-            xh = at.xh + s * self.ws.rows * layer.width
-            z = at.z + s * self.ws.z_step
-            # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each.
-            self.product(layer, xh, z, first_x, layer.start_h, 0, blocks - gates)
-            self.product(layer, xh, z, first_x, layer.width, blocks - gates, gates)
-            self.product(layer, xh, z, layer.start_h - UNROLL, layer.width, gates, blocks)
-            self.step(passes.step_forward, layer, s)
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+        """z_s = [h_{s-1} 1 x_s] W, then the cell."""
+        blocks, gates = self.cell.blocks, self.cell.gates
+        # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each.
+        self.product(layer, s, 0, blocks - gates, x=True)
+        self.product(layer, s, blocks - gates, gates, x=True, h=True)
+        self.product(layer, s, gates, blocks, h=True)
+        self.add_step(passes.step_forward, at, s)
 
-    def product(self, layer, xh, z, first, last, block, last_block) -> None:
-        """Z[block:last_block] = XH[:, first:last] W[first:last, block:last_block]."""
-        if block < last_block:
-            lanes, panels = self.layout.lanes, (last_block - block) * self.units
-            w = layer.forward + block * self.units * layer.width * lanes + first * lanes
+    def product(self, layer: Layer, s, block, last_block, x=False, h=False) -> None:
+        """Z[block:last_block] = XH W[:, block:last_block], over the columns that count."""
+        at, lanes, panels = self.ws.layer(layer), self.layout.lanes, last_block - block
+        xh, w = at.xh + s * at.xh_step, layer.forward + block * self.units * layer.width * lanes
+        z = at.z + s * self.ws.z_step + block * self.units * self.panel
+        for first, last in layer.columns(x, h) if panels > 0 else ():
             self.add(
                 multiply,
-                *(self.rows, panels, last - first),
-                *(WORKSPACE, xh + first, layer.width, 1),
-                *(WEIGHTS, w, layer.width * lanes),
-                *(WORKSPACE, z + block * self.units * self.ws.z_panel, self.ws.z_panel, 0),
+                *(self.rows, panels * self.units, round_up(last - first, UNROLL)),
+                *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
+                *(WEIGHTS, w + first * lanes, layer.width * lanes),
+                *(WORKSPACE, z, self.panel),
+                *(0, (first, last) != layer.columns(x, h)[0]),
             )
 
-    def step(self, make, layer: Layer, s: int, *more: int) -> None:
+    def add_step(self, make, at: LayerSpace, s: int, *more: int) -> None:
         """The cell's equations at step s."""
-        at = self.ws.layer(layer)
-        c = at.c + s * self.ws.c_step
-        h = at.xh + s * self.ws.rows * layer.width + layer.start_h
+        c, h = at.c + s * self.ws.c_step, at.xh + s * at.xh_step
         self.tape.add(
             kernel(make, self.layout.architecture.cell, self.layout.real),
-            *(self.rows, self.units, at.z + s * self.ws.z_step, self.ws.z_panel),
-            *(c, c + self.ws.c_step, self.ws.c_panel),
-            *(h, h + self.ws.rows * layer.width, layer.width),
+            *(self.rows, self.units, at.z + s * self.ws.z_step),
+            *(c, c + self.ws.c_step, self.panel),
+            *(h, h + at.xh_step, at.xh_panel),
             *more,
         )
 
@@ -131,16 +123,16 @@ class Recorder:
         """FEATURES = [h of every direction, 1]; PREDICTED = FEATURES W."""
         width, features = self.layout.feature_width, self.directions * self.hidden
         for layer in self.layout.layers_of(self.top):
-            row = self.ws.layer(layer).xh + self.steps * self.ws.rows * layer.width
-            to = self.ws.features + layer.direction * self.hidden
-            self.copy(row + layer.start_h, layer.width, to, width)
-        self.fill(self.ws.features + features, self.rows, width, 1, 1)
+            at = self.ws.layer(layer)
+            to = self.ws.features + layer.direction * self.units * self.panel
+            self.copy(at.xh + self.steps * at.xh_step, at.xh_panel, to, self.panel)
+        self.fill_ones(self.ws.features + self.directions * self.units * self.panel, 1)
         self.add(
             multiply,
             *(self.rows, self.layout.output_panels, features + UNROLL),
-            *(WORKSPACE, self.ws.features, width, 1),
+            *(WORKSPACE, self.ws.features, self.panel),
             *(WEIGHTS, self.layout.head_forward, width * self.layout.lanes),
-            *(WORKSPACE, self.ws.predicted, self.panel, 0),
+            *(WORKSPACE, self.ws.predicted, self.panel),
         )
 
     # Results
@@ -151,13 +143,13 @@ class Recorder:
 
     def loss(self, loss: type, channels: int) -> None:
         """The loss of the tile; PREDICTED becomes its slope."""
-        outputs = self.layout.architecture.outputs
+        outputs, panels = self.layout.architecture.outputs, self.layout.output_panels
         self.add(data.read_targets, self.steps, channels, outputs, self.ws.target, self.panel)
         self.tape.add(
             kernel(passes.loss_pass, loss, self.layout.real),
-            *(outputs, self.layout.output_panels, self.ws.predicted),
-            *(self.ws.target, self.panel, self.ws.dpredicted),
+            *(outputs, panels, self.ws.predicted, self.ws.target, self.panel),
         )
+        self.add(data.clear_spare_rows, self.rows, panels, self.ws.predicted, self.panel)
 
     # Backward
 
@@ -166,127 +158,126 @@ class Recorder:
         self.backward_head()
         for layer in sorted(self.layout.layers, key=lambda layer: -layer.number):
             self.start_dstate(layer)
-            self.backward_layer(layer)
-            self.weight_gradient(layer)
+            for s in reversed(range(self.steps)):
+                self.backward_step(layer, s)
+                if s % self.ws.chunk == 0:
+                    self.weight_gradient(layer, s, min(s + self.ws.chunk, self.steps))
             if layer.number > 0 and layer.direction == self.directions - 1:
                 self.drop_derivatives(layer)
 
     def backward_head(self) -> None:
         """Gradient of the head; DFEATURES = DPREDICTED W^T."""
-        width, features = self.layout.feature_width, self.directions * self.hidden
-        panels, lanes = self.layout.output_panels, self.layout.lanes
-        self.add(
-            data.clear_spare_rows,
-            *(self.rows, panels, self.ws.predicted, self.panel, self.ws.dpredicted),
-        )
+        features, lanes = self.directions * self.hidden, self.layout.lanes
+        panels = self.layout.output_panels
         self.add(
             multiply,
             *(features + TILE_ROWS, panels, self.rows),
-            *(WORKSPACE, self.ws.features, 1, width),
+            *(WORKSPACE, self.ws.features, self.panel),
             *(WORKSPACE, self.ws.predicted, self.panel),
-            *(GRADIENT, self.layout.head_gradient, width * lanes, 0),
+            *(GRADIENT, self.layout.head_gradient, self.layout.feature_width * lanes),
+            1,
         )
         self.add(
             multiply,
             *(self.rows, self.directions * self.units, panels * lanes),
-            *(WORKSPACE, self.ws.dpredicted, panels * lanes, 1),
+            *(WORKSPACE, self.ws.predicted, self.panel),
             *(WEIGHTS, self.layout.head_back, panels * lanes * lanes),
-            *(WORKSPACE, self.ws.dfeatures, self.panel, 0),
+            *(WORKSPACE, self.ws.dfeatures, self.panel),
         )
 
     def start_dstate(self, layer: Layer) -> None:
         """DSTATE after the last step: from the head for the top layer, else 0."""
-        columns = self.rows * self.layout.lanes
-        self.fill(self.ws.dstate, self.cell.states * self.units, self.panel, columns)
+        self.fill(self.ws.dstate, self.cell.states * self.units, self.panel)
         if layer.number == self.top:
             dh = self.ws.dfeatures + layer.direction * self.units * self.panel
-            self.add_panels(dh, self.panel, self.ws.dstate, self.panel)
+            self.copy(dh, self.panel, self.ws.dstate, self.panel)
 
-    def backward_layer(self, layer: Layer) -> None:
-        """Every step from the last to the first; fills DOUT of the layer below."""
-        whole = self.steps * self.panel
-        own = self.cell.blocks - self.cell.gates
-        for s in reversed(range(self.steps)):
-            t = self.time(layer.direction, s)
-            if layer.number < self.top:
-                dout = self.ws.dout[layer.number] + layer.direction * self.units * whole
-                self.add_panels(dout + t * self.panel, whole, self.ws.dstate, self.panel)
-            self.step(passes.step_backward, layer, s, self.ws.dstate, self.panel, self.ws.dz)
-            if s > 0:
-                self.through(own, self.units, layer.back_h, self.ws.dstate, self.panel, 1)
-            if layer.number > 0:
-                below = self.ws.dout[layer.number - 1] + t * self.panel
-                inputs = self.directions * self.units
-                self.through(0, inputs, layer.back_x, below, whole, layer.direction)
+    def backward_step(self, layer: Layer, s: int) -> None:
+        """The cell, then through the weights to the state before and DOUT of the layer below."""
+        t = self.time(layer.direction, s)
+        units = self.directions * self.units
+        if layer.number < self.top:
+            dout = self.ws.dout[layer.number] + t * self.ws.dout_step
+            dout += layer.direction * self.units * self.panel
+            self.copy(dout, self.panel, self.ws.dstate, self.panel, 1)
+        dz = self.ws.dz + s % self.ws.chunk * self.ws.step
+        self.add_step(
+            passes.step_backward, self.ws.layer(layer), s, self.ws.dstate, dz, self.ws.dz_panel
+        )
+        if s > 0:
+            own = (self.cell.blocks - self.cell.gates) * self.units * self.ws.dz_panel
+            self.through(dz + own, self.units, layer.back_h, self.ws.dstate, 1)
+        if layer.number > 0:
+            below = self.ws.dout[layer.number - 1] + t * self.ws.dout_step
+            self.through(dz, units, layer.back_x, below, layer.direction)
 
-    def through(self, block, panels, w, target, target_panel, add) -> None:
-        """TARGET = DZ[:, as many blocks as gates, from ``block`` on] W^T, or added to it."""
+    def through(self, dz, panels, w, target, add) -> None:
+        """TARGET = DZ W^T over as many blocks as there are gates, or added to it."""
         depth = self.cell.gates * self.hidden
         self.add(
             multiply,
             *(self.rows, panels, depth),
-            *(WORKSPACE, self.ws.dz + block * self.hidden, self.cell.blocks * self.hidden, 1),
+            *(WORKSPACE, dz, self.ws.dz_panel),
             *(WEIGHTS, w, depth * self.layout.lanes),
-            *(WORKSPACE, target, target_panel, add),
+            *(WORKSPACE, target, self.panel),
+            *(0, add),
         )
 
-    def weight_gradient(self, layer: Layer) -> None:
-        """[dW_ih db dW_hh] = sum over steps and windows of [x 1 h]^T dz, block by block."""
+    def weight_gradient(self, layer: Layer, s: int, end: int) -> None:
+        """[dW_hh db dW_ih] += sum over steps from s and windows of [h 1 x]^T dz, by block."""
         blocks, gates = self.cell.blocks, self.cell.gates
-        first_x = layer.start_x // TILE_ROWS * TILE_ROWS
-        first_one = layer.start_h - TILE_ROWS
-        self.weight_product(layer, first_x, layer.start_h, 0, blocks - gates)
-        self.weight_product(layer, first_x, layer.width, blocks - gates, gates)
-        self.weight_product(layer, first_one, layer.width, gates, blocks)
+        self.weight_product(layer, s, end, 0, blocks - gates, x=True)
+        self.weight_product(layer, s, end, blocks - gates, gates, x=True, h=True)
+        self.weight_product(layer, s, end, gates, blocks, h=True)
 
-    def weight_product(self, layer: Layer, first, last, block, last_block) -> None:
-        """dW[first:last, block:last_block] = XH[:, first:last]^T DZ[block:last_block]."""
-        if block >= last_block:
-            return
-        at, lanes = self.ws.layer(layer), self.layout.lanes
-        # A full tile is one run of rows through all steps; a smaller one has gaps between steps.
-        full = self.rows == self.ws.rows
-        depth = self.steps * self.rows if full else self.rows
-        dz = at.z + block * self.units * self.ws.z_panel
-        gradient = layer.gradient + (block * self.units * layer.width + first) * lanes
-        for s in range(1 if full else self.steps):
-            self.add(
-                multiply,
-                *(last - first, (last_block - block) * self.units, depth),
-                *(WORKSPACE, at.xh + s * self.ws.rows * layer.width + first, 1, layer.width),
-                *(WORKSPACE, dz + s * self.ws.z_step, self.ws.z_panel),
-                *(GRADIENT, gradient, layer.width * lanes, s),
-            )
+    def weight_product(self, layer: Layer, s, end, block, last_block, x=False, h=False) -> None:
+        """dW[:, block:last_block] += XH^T DZ[block:last_block], over the columns that count."""
+        at, lanes, panels = self.ws.layer(layer), self.layout.lanes, last_block - block
+        dz = self.ws.dz + block * self.units * self.ws.dz_panel
+        gradient = layer.gradient + block * self.units * layer.width * lanes
+        # In a full tile the rows of all steps are one run; a smaller one has gaps between steps.
+        run = end - s if self.rows == self.ws.rows else 1
+        for first, last in layer.columns(x, h) if panels > 0 else ():
+            xh = at.xh + first // lanes * at.xh_panel
+            for step in range(s, end, run):
+                self.add(
+                    multiply,
+                    *(round_up(last - first, TILE_ROWS), panels * self.units, run * self.rows),
+                    *(WORKSPACE, xh + step * at.xh_step, at.xh_panel),
+                    *(WORKSPACE, dz + (step - s) * self.ws.step, self.ws.dz_panel),
+                    *(GRADIENT, gradient + first * lanes, layer.width * lanes),
+                    *(1, end < self.steps or step > s),
+                )
 
     def drop_derivatives(self, layer: Layer) -> None:
         """The derivatives of the layer below pass where its outputs passed."""
-        whole = self.steps * self.panel
         for below in self.layout.layers_of(layer.number - 1):
-            dout = self.ws.dout[below.number] + below.direction * self.units * whole
+            dout = self.ws.dout[below.number] + below.direction * self.units * self.panel
             for t in range(self.steps):
-                self.drop(layer, below, t, dout + t * self.panel, self.layout.lanes, whole)
+                self.drop(layer, below, t, dout + t * self.ws.dout_step, self.panel)
 
     # Small things
 
-    def fill(self, start: int, rows: int, stride: int, columns: int, number: int = 0) -> None:
-        self.add(data.fill, start, rows, stride, columns, number)
+    def fill(self, start: int, panels: int, panel: int) -> None:
+        """Panels of 0."""
+        self.add(data.fill, start, panels, panel, self.rows * self.layout.lanes, 0)
 
-    def copy(self, source: int, source_stride: int, target: int, target_stride: int) -> None:
-        """A hidden state, row by row."""
-        self.add(data.copy, source, source_stride, target, target_stride, self.rows, self.hidden, 0)
+    def fill_ones(self, panel: int, steps: int) -> None:
+        """The first column of a panel."""
+        self.add(data.fill, panel, steps * self.ws.rows, self.layout.lanes, 1, 1)
 
-    def add_panels(self, source: int, source_panel: int, target: int, target_panel: int) -> None:
-        """A hidden state's derivative, panel by panel, on top of another."""
+    def copy(self, source: int, source_panel: int, target: int, target_panel: int, add=0) -> None:
+        """A hidden state or its derivative, panel by panel, perhaps on top of another."""
         columns = self.rows * self.layout.lanes
-        self.add(data.copy, source, source_panel, target, target_panel, self.units, columns, 1)
+        self.add(data.copy, source, source_panel, target, target_panel, self.units, columns, add)
 
-    def drop(self, layer: Layer, below: Layer, t: int, start: int, row: int, panel: int) -> None:
+    def drop(self, layer: Layer, below: Layer, t: int, start: int, panel: int) -> None:
         """Dropout on what one direction below hands up to ``layer`` at time t."""
         if self.dropout:
             size = self.layout.architecture.hidden_size
             place = layer.number * self.steps + t
             units = below.direction * size, self.directions * size
-            self.add(data.drop, self.rows, start, row, panel, size, place, *units)
+            self.add(data.drop, self.rows, start, panel, size, place, *units)
 
 
 def record(layout, workspace, rows, channels, loss=None, gradient=False, dropout=False):

@@ -34,113 +34,87 @@ FLOAT = types.float64
 def step_forward(cell: str, real) -> Kernel:
     """One step of a cell: pre-activations to activations, in place, and the new states.
 
-    Arguments: rows, units (in vectors), Z, its panel, C before and after, its panel, h before and
-    after in XH, its width.
+    Arguments: rows, units (in vectors), Z, C before and after, the panel of Z and C, h before and
+    after, its panel.
     """
     apply = _forward_vector(CELLS[cell])
 
     def run(context, arguments):
-        rows, units, z, z_panel = arguments[0], arguments[1], arguments[2], arguments[3]
-        c, c_new, c_panel = arguments[4], arguments[5], arguments[6]
-        h, h_new, width = arguments[7], arguments[8], arguments[9]
+        rows, units, z = arguments[0], arguments[1], arguments[2]
+        c, c_new, panel = arguments[3], arguments[4], arguments[5]
+        h, h_new, h_panel = arguments[6], arguments[7], arguments[8]
         ws = buffer(real, context, WORKSPACE, 0)
         L = lanes(ws)
         for u in range(units):
             for b in range(rows):
-                at_z = u * z_panel + b * L
-                at_c = u * c_panel + b * L
-                at_h = b * width + u * L
-                apply(
-                    ws,
-                    z + at_z,
-                    units * z_panel,
-                    c + at_c,
-                    c_new + at_c,
-                    units * c_panel,
-                    h + at_h,
-                    h_new + at_h,
-                )
+                at, at_h = u * panel + b * L, u * h_panel + b * L
+                apply(ws, units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
 
     return network_call(run, f"forward-{cell}", real)
 
 
 def step_backward(cell: str, real) -> Kernel:
-    """The same step backward: activations to the derivatives of the pre-activations.
+    """The same step backward: activations to DZ, the derivatives of the pre-activations.
 
-    They go to Z in place and, row by row, to DZ; DSTATE goes from after to before. Arguments: as
-    forward, then DSTATE, its panel, DZ.
+    DSTATE goes from after to before. Arguments: as forward, then DSTATE (with the panel of Z), DZ,
+    its panel.
     """
     apply = _backward_vector(CELLS[cell])
-    blocks = CELLS[cell].blocks
 
     def run(context, arguments):
-        rows, units, z, z_panel = arguments[0], arguments[1], arguments[2], arguments[3]
-        c, c_new, c_panel = arguments[4], arguments[5], arguments[6]
-        h, h_new, width = arguments[7], arguments[8], arguments[9]
-        dstate, d_panel, dz = arguments[10], arguments[11], arguments[12]
+        rows, units, z = arguments[0], arguments[1], arguments[2]
+        c, c_new, panel = arguments[3], arguments[4], arguments[5]
+        h, h_new, h_panel = arguments[6], arguments[7], arguments[8]
+        dstate, dz, dz_panel = arguments[9], arguments[10], arguments[11]
         ws = buffer(real, context, WORKSPACE, 0)
         L = lanes(ws)
         for u in range(units):
             for b in range(rows):
-                at_z = u * z_panel + b * L
-                at_c = u * c_panel + b * L
-                at_h = b * width + u * L
-                apply(
-                    ws,
-                    z + at_z,
-                    units * z_panel,
-                    c + at_c,
-                    c_new + at_c,
-                    units * c_panel,
-                    h + at_h,
-                    h_new + at_h,
-                    dstate + u * d_panel + b * L,
-                    units * d_panel,
-                    dz + (b * blocks * units + u) * L,
-                    units * L,
-                )
+                at, at_h, at_dz = u * panel + b * L, u * h_panel + b * L, u * dz_panel + b * L
+                before = (units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
+                apply(ws, before, dstate + at, units * dz_panel, dz + at_dz)
 
     return network_call(run, f"backward-{cell}", real)
 
 
 def _forward_vector(cell: Cell):
     @intrinsic
-    def apply(typing_context, ws, z, z_block, c, c_new, c_state, h, h_new):
+    def apply(typing_context, ws, block, z, c, c_new, h, h_new):
         def codegen(context, builder, signature, arguments):
-            ws_, z, z_block, c, c_new, c_state, h, h_new = arguments
+            ws_, block, z, c, c_new, h, h_new = arguments
             memory = Memory(builder, ws_, lanes_of(ws))
-            state = (memory.load(h), *memory.load_all(c, c_state, cell.states - 1))
-            saved, new_state = cell.forward(memory.load_all(z, z_block, cell.blocks), state)
-            memory.store_all(saved, z, z_block)
+            state = (memory.load(h), *memory.load_all(c, block, cell.states - 1))
+            saved, new_state = cell.forward(memory.load_all(z, block, cell.blocks), state)
+            memory.store_all(saved, z, block)
             memory.store(new_state[0], h_new)
-            memory.store_all(new_state[1:], c_new, c_state)
+            memory.store_all(new_state[1:], c_new, block)
             return context.get_dummy_value()
 
-        return types.void(ws, *[INT] * 7), codegen
+        return types.void(ws, *[INT] * 6), codegen
 
     return apply
 
 
 def _backward_vector(cell: Cell):
     @intrinsic
-    def apply(
-        typing_context, ws, z, z_block, c, c_new, c_state, h, h_new, dstate, d_state, dz, dz_block
-    ):
+    def apply(typing_context, ws, before, dstate, dz_block, dz):
         def codegen(context, builder, signature, arguments):
-            ws_, z, z_block, c, c_new, c_state, h, h_new, dstate, d_state, dz, dz_block = arguments
+            ws_, packed, dstate, dz_block, dz = arguments
+            block, z, c, c_new, h, h_new = (
+                builder.extract_value(packed, i) for i in range(len(before))
+            )
             memory = Memory(builder, ws_, lanes_of(ws))
             others = cell.states - 1
-            saved = memory.load_all(z, z_block, cell.blocks)
-            state = (memory.load(h), *memory.load_all(c, c_state, others))
-            new_state = (memory.load(h_new), *memory.load_all(c_new, c_state, others))
-            dnew_state = memory.load_all(dstate, d_state, cell.states)
+            saved = memory.load_all(z, block, cell.blocks)
+            state = (memory.load(h), *memory.load_all(c, block, others))
+            new_state = (memory.load(h_new), *memory.load_all(c_new, block, others))
+            dnew_state = memory.load_all(dstate, block, cell.states)
             dblocks, dold_state = cell.backward(saved, state, new_state, dnew_state)
-            memory.store_all(dblocks, z, z_block)
             memory.store_all(dblocks, dz, dz_block)
-            memory.store_all(dold_state, dstate, d_state)
+            memory.store_all(dold_state, dstate, block)
             return context.get_dummy_value()
 
-        return types.void(ws, *[INT] * 11), codegen
+        return types.void(ws, before, INT, INT, INT), codegen
 
     return apply
 
@@ -148,13 +122,13 @@ def _backward_vector(cell: Cell):
 def loss_pass(loss: type, real) -> Kernel:
     """The summed loss of a tile's predictions, and its slope, over the size of the batch, instead.
 
-    Arguments: outputs, panels, PREDICTED, TARGET, the panel of both, DPREDICTED (row by row).
+    Arguments: outputs, how many panels they are, PREDICTED, TARGET, the panel of both.
     """
     apply = _loss_vector(loss)
 
     def run(context, arguments):
         outputs, panels, predicted = arguments[0], arguments[1], arguments[2]
-        target, panel, dpredicted = arguments[3], arguments[4], arguments[5]
+        target, panel = arguments[3], arguments[4]
         ws = buffer(real, context, WORKSPACE, 0)
         settings = buffer(FLOAT, context, LOSS_SETTINGS, 0)
         factor = 1.0 / (context[WINDOWS] * outputs)
@@ -163,8 +137,7 @@ def loss_pass(loss: type, real) -> Kernel:
         for p in range(panels):
             for b in range(context[COUNT]):
                 at = p * panel + b * L
-                slopes = dpredicted + (b * panels + p) * L
-                total += apply(ws, settings, predicted + at, target + at, slopes, factor)
+                total += apply(ws, settings, predicted + at, target + at, factor)
         buffer(FLOAT, context, LOSSES, context[TILE])[0] = total
 
     return network_call(run, f"loss-{loss.__name__}", real, loss)
@@ -172,18 +145,17 @@ def loss_pass(loss: type, real) -> Kernel:
 
 def _loss_vector(loss: type):
     @intrinsic
-    def apply(typing_context, ws, settings, predicted, target, dpredicted, factor):
+    def apply(typing_context, ws, settings, predicted, target, factor):
         def codegen(context, builder, signature, arguments):
-            ws_, settings, predicted, target, dpredicted, factor = arguments
+            ws_, settings, predicted, target, factor = arguments
             memory = Memory(builder, ws_, lanes_of(ws))
             bound = with_fields(loss, memory, settings)
             error = memory.load(predicted) - memory.load(target)
             slope = bound.slope(error) * memory.splat(factor)
             memory.store(slope, predicted)
-            memory.store(slope, dpredicted)
             return bound.value(error).total()
 
-        return types.float64(ws, FLOATS, INT, INT, INT, FLOAT), codegen
+        return types.float64(ws, FLOATS, INT, INT, FLOAT), codegen
 
     return apply
 

@@ -19,7 +19,7 @@ _NETWORK_KERNELS = (
     multiply,
     pack_kernel,
     collect_kernel,
-    data.read_windows,
+    data.read_inputs,
     data.read_targets,
     data.write_predictions,
     data.clear_spare_rows,
