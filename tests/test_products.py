@@ -53,12 +53,12 @@ def product(A, B, C, *, transposed=False, add=False, gap=0):
             *(c.WORKSPACE, 0, a.shape[1]),
             *(c.WEIGHTS, 0, b.shape[1]),
             *(c.GRADIENT, 0, result.shape[1]),
-            *(transposed, add),
+            add,
         ],
         np.int64,
     )
     real = getattr(numba.types, A.dtype.name)
-    kernel(multiply, real).call(context.ctypes.data, arguments.ctypes.data)
+    kernel(multiply, transposed, real).call(context.ctypes.data, arguments.ctypes.data)
     return from_panels(result, lanes, gap)
 
 

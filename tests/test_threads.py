@@ -233,7 +233,7 @@ def compile_in_a_child_of_who_is_compiling():
         return True
 
     event.register("numba:run_pass", Compiling())
-    other = threading.Thread(target=kernel(multiply, types.float32).compile)
+    other = threading.Thread(target=kernel(multiply, False, types.float32).compile)
     other.start()
     Compiling.begun.wait()
     try:

@@ -51,6 +51,9 @@ class Recorder:
     def add(self, make, *arguments: int) -> None:
         self.tape.add(kernel(make, self.layout.real), *arguments)
 
+    def multiply(self, *arguments: int, transposed: bool = False) -> None:
+        self.tape.add(kernel(multiply, transposed, self.layout.real), *arguments)
+
     def time(self, direction: int, step: int) -> int:
         """The reverse direction's first step is at the window's end. Its own inverse."""
         return self.steps - 1 - step if direction else step
@@ -99,13 +102,12 @@ class Recorder:
         xh, w = at.xh + s * at.xh_step, layer.forward + block * self.units * layer.width * lanes
         z = at.z + s * self.ws.z_step + block * self.units * self.panel
         for first, last in layer.columns(x, h) if panels > 0 else ():
-            self.add(
-                multiply,
+            self.multiply(
                 *(self.rows, panels * self.units, round_up(last - first, UNROLL)),
                 *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
                 *(WEIGHTS, w + first * lanes, layer.width * lanes),
                 *(WORKSPACE, z, self.panel),
-                *(0, (first, last) != layer.columns(x, h)[0]),
+                (first, last) != layer.columns(x, h)[0],
             )
 
     def add_step(self, make, at: LayerSpace, s: int, *more: int) -> None:
@@ -127,8 +129,7 @@ class Recorder:
             to = self.ws.features + layer.direction * self.units * self.panel
             self.copy(at.xh + self.steps * at.xh_step, at.xh_panel, to, self.panel)
         self.fill_ones(self.ws.features + self.directions * self.units * self.panel, 1)
-        self.add(
-            multiply,
+        self.multiply(
             *(self.rows, self.layout.output_panels, features + UNROLL),
             *(WORKSPACE, self.ws.features, self.panel),
             *(WEIGHTS, self.layout.head_forward, width * self.layout.lanes),
@@ -169,16 +170,14 @@ class Recorder:
         """Gradient of the head; DFEATURES = DPREDICTED W^T."""
         features, lanes = self.directions * self.hidden, self.layout.lanes
         panels = self.layout.output_panels
-        self.add(
-            multiply,
+        self.multiply(
             *(features + TILE_ROWS, panels, self.rows),
             *(WORKSPACE, self.ws.features, self.panel),
             *(WORKSPACE, self.ws.predicted, self.panel),
             *(GRADIENT, self.layout.head_gradient, self.layout.feature_width * lanes),
-            1,
+            transposed=True,
         )
-        self.add(
-            multiply,
+        self.multiply(
             *(self.rows, self.directions * self.units, panels * lanes),
             *(WORKSPACE, self.ws.predicted, self.panel),
             *(WEIGHTS, self.layout.head_back, panels * lanes * lanes),
@@ -214,13 +213,12 @@ class Recorder:
     def through(self, dz, panels, w, target, add) -> None:
         """TARGET = DZ W^T over as many blocks as there are gates, or added to it."""
         depth = self.cell.gates * self.hidden
-        self.add(
-            multiply,
+        self.multiply(
             *(self.rows, panels, depth),
             *(WORKSPACE, dz, self.ws.dz_panel),
             *(WEIGHTS, w, depth * self.layout.lanes),
             *(WORKSPACE, target, self.panel),
-            *(0, add),
+            add,
         )
 
     def weight_gradient(self, layer: Layer, s: int, end: int) -> None:
@@ -240,13 +238,13 @@ class Recorder:
         for first, last in layer.columns(x, h) if panels > 0 else ():
             xh = at.xh + first // lanes * at.xh_panel
             for step in range(s, end, run):
-                self.add(
-                    multiply,
+                self.multiply(
                     *(round_up(last - first, TILE_ROWS), panels * self.units, run * self.rows),
                     *(WORKSPACE, xh + step * at.xh_step, at.xh_panel),
                     *(WORKSPACE, dz + (step - s) * self.ws.step, self.ws.dz_panel),
                     *(GRADIENT, gradient + first * lanes, layer.width * lanes),
-                    *(1, end < self.steps or step > s),
+                    end < self.steps or step > s,
+                    transposed=True,
                 )
 
     def drop_derivatives(self, layer: Layer) -> None:

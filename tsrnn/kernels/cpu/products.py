@@ -24,53 +24,63 @@ GROUP = 16
 UNROLL = 4
 
 
-def _register_tile(rows: int, vectors: int):
+def _register_tile(rows: int, vectors: int, transposed: bool):
     """The product of ``rows`` rows of A and ``vectors`` panels of B, as an intrinsic."""
 
     @intrinsic
-    def tile(typing_context, A, strides, B, b_panel, C, c_panel, depth, add):
+    def tile(typing_context, A, a_panel, B, b_panel, C, c_panel, depth, add):
         def codegen(context, builder, signature, arguments):
-            a, packed, *others = arguments
-            kind = ir.VectorType(a.type.pointee, lanes_of(A))
-            unpacked = [builder.extract_value(packed, i) for i in range(len(strides))]
-            _TileEmitter(builder, kind, rows, vectors).product(a, unpacked, *others)
+            kind = ir.VectorType(arguments[0].type.pointee, lanes_of(A))
+            _TileEmitter(builder, kind, rows, vectors, transposed).product(*arguments)
             return context.get_dummy_value()
 
-        return types.void(A, strides, B, b_panel, C, c_panel, depth, add), codegen
+        return types.void(A, a_panel, B, b_panel, C, c_panel, depth, add), codegen
 
     return tile
 
 
 class _TileEmitter:
-    """Writes the instructions of one register tile."""
+    """Writes the instructions of one register tile.
 
-    def __init__(self, builder, kind, rows, vectors):
+    All numbers of A that one turn of the loop needs lie at constant distances from one address, but
+    for vectors so short that a turn reaches into the next panel.
+    """
+
+    def __init__(self, builder, kind, rows, vectors, transposed):
         self.builder, self.kind, self.rows, self.vectors = builder, kind, rows, vectors
+        self.transposed = transposed
 
     def at(self, pointer, offset):
         return self.builder.gep(pointer, [offset])
 
     def times(self, count, stride):
-        return self.builder.mul(ir.Constant(INT64, count), stride)
+        return self.builder.mul(INT64(count), stride)
 
-    def place(self, index, stride, group):
-        """Where a row, or a column, lies: ``index % L * stride + index // L * group``."""
-        L = self.kind.count
-        if isinstance(index, int):
-            inside, groups = ir.Constant(INT64, index % L), ir.Constant(INT64, index // L)
-        else:
-            inside = self.builder.and_(index, ir.Constant(INT64, L - 1))
-            groups = self.builder.lshr(index, ir.Constant(INT64, L.bit_length() - 1))
-        return self.builder.add(self.builder.mul(inside, stride), self.builder.mul(groups, group))
+    def place(self, i, k, panel):
+        """Where A[i, k] lies."""
+        L, (row, column) = self.kind.count, (k, i) if self.transposed else (i, k)
+        inside = INT64(row * L + column % L)
+        return self.builder.add(self.times(column // L, panel), inside)
 
-    def product(self, a, strides, b, b_panel, c, c_panel, depth, add):
+    def next_place(self, place, k_next, panel):
+        """Where A goes on after a turn of the loop."""
+        L, builder = self.kind.count, self.builder
+        if self.transposed:
+            return builder.add(place, INT64(UNROLL * L))
+        if UNROLL >= L:
+            return builder.add(place, self.times(UNROLL // L, panel))
+        inside = builder.add(place, INT64(UNROLL))
+        next_panel = builder.add(inside, builder.sub(panel, INT64(L)))
+        rest = builder.and_(k_next, INT64(L - 1))
+        return builder.select(builder.icmp_signed("==", rest, INT64(0)), next_panel, inside)
+
+    def product(self, a, a_panel, b, b_panel, c, c_panel, depth, add):
         builder, kind = self.builder, self.kind
         c_rows = [
-            self.at(self.at(c, self.times(v, c_panel)), ir.Constant(INT64, i * kind.count))
+            self.at(self.at(c, self.times(v, c_panel)), INT64(i * kind.count))
             for i in range(self.rows)
             for v in range(self.vectors)
         ]
-        a_rows = [self.at(a, self.place(i, *strides[:2])) for i in range(self.rows)]
         b_panels = [self.at(b, self.times(v, b_panel)) for v in range(self.vectors)]
         entry = builder.block
         read, loop, end = (builder.append_basic_block(name) for name in ("read", "sum", "end"))
@@ -81,9 +91,10 @@ class _TileEmitter:
         builder.branch(loop)
 
         builder.position_at_end(loop)
-        k = builder.phi(INT64)
-        k.add_incoming(ir.Constant(INT64, 0), entry)
-        k.add_incoming(ir.Constant(INT64, 0), read)
+        k, place = builder.phi(INT64), builder.phi(INT64)
+        for counter in (k, place):
+            counter.add_incoming(INT64(0), entry)
+            counter.add_incoming(INT64(0), read)
         sums = []
         for value in initial:
             phi = builder.phi(kind)
@@ -91,10 +102,12 @@ class _TileEmitter:
             phi.add_incoming(value, read)
             sums.append(phi)
         new_sums = [Lanes(builder, phi) for phi in sums]
+        start = self.at(a, place)
         for step in range(UNROLL):
-            new_sums = self._rank_one(new_sums, k, step, a_rows, strides[2:], b_panels)
-        k_next = builder.add(k, ir.Constant(INT64, UNROLL))
+            new_sums = self._rank_one(new_sums, k, step, start, a_panel, b_panels)
+        k_next = builder.add(k, INT64(UNROLL))
         k.add_incoming(k_next, builder.block)
+        place.add_incoming(self.next_place(place, k_next, a_panel), builder.block)
         for phi, new in zip(sums, new_sums, strict=True):
             phi.add_incoming(new.value, builder.block)
         builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, end)
@@ -103,23 +116,18 @@ class _TileEmitter:
         for new, pointer in zip(new_sums, c_rows, strict=True):
             new.store(pointer)
 
-    def _rank_one(self, sums, k, step, a_rows, strides, b_panels):
+    def _rank_one(self, sums, k, step, start, a_panel, b_panels):
         """sums[i, v] += A[i, k + step] * B[k + step, v]."""
         builder, kind = self.builder, self.kind
-        row_of_b = builder.mul(builder.add(k, ir.Constant(INT64, step)), ir.Constant(INT64, kind.count))
+        row_of_b = builder.mul(builder.add(k, INT64(step)), INT64(kind.count))
         b = [Lanes.load(builder, self.at(panel, row_of_b), kind) for panel in b_panels]
-        column_of_a = builder.add(self.place(k, *strides), self.place(step, *strides))
         new = []
-        for i, a_row in enumerate(a_rows):
-            a = Lanes.splat(builder, builder.load(self.at(a_row, column_of_a)), kind)
+        for i in range(self.rows):
+            number = builder.load(self.at(start, self.place(i, step, a_panel)))
+            a = Lanes.splat(builder, number, kind)
             row = sums[i * self.vectors : (i + 1) * self.vectors]
             new += [a.intrinsic("llvm.fmuladd", *pair) for pair in zip(b, row, strict=True)]
         return new
-
-
-_tile_1 = _register_tile(TILE_ROWS, 1)
-_tile_2 = _register_tile(TILE_ROWS, 2)
-_tile_3 = _register_tile(TILE_ROWS, 3)
 
 
 @register_jitable
@@ -137,48 +145,40 @@ def _slab(depth):
     return (depth + pieces * GROUP - 1) // (pieces * GROUP) * GROUP
 
 
-@register_jitable
-def _strides(transposed, L, panel):
-    """Of A's rows, within a group of L and from group to group; then of its columns."""
-    if transposed:
-        return 1, panel, L, L * L
-    return L, L * L, 1, panel
-
-
-def multiply(real) -> Kernel:
+def multiply(transposed: bool, real) -> Kernel:
     """C[rows, panels] = A[rows, depth] B[depth, panels], added to C if ``add``.
 
-    Arguments: rows (a multiple of TILE_ROWS), panels, depth (of UNROLL); for A, B and C the field
-    of the context with their buffer, where they begin in it, and their panel; whether A's transpose
-    is stored, whether to add.
+    If ``transposed``, what is stored of A is its transpose. Arguments: rows (a multiple of
+    TILE_ROWS), panels, depth (of UNROLL); for A, B and C the field of the context with their
+    buffer, where they begin in it, and their panel; add.
     """
+    tile_1, tile_2, tile_3 = (_register_tile(TILE_ROWS, v, transposed) for v in (1, 2, 3))
 
     def run(context, arguments):
         rows, panels, depth = arguments[0], arguments[1], arguments[2]
-        A = buffer(real, context, arguments[3], arguments[4])
+        A, a_panel = buffer(real, context, arguments[3], arguments[4]), arguments[5]
         B, b_panel = buffer(real, context, arguments[6], arguments[7]), arguments[8]
         C, c_panel = buffer(real, context, arguments[9], arguments[10]), arguments[11]
         L = lanes(C)
-        strides = _strides(arguments[12], L, arguments[5])
-        row, row_group, column, column_group = strides
         length = _slab(depth)
         for k in range(0, depth, length):
             slab = min(length, depth - k)
-            add = arguments[13] > 0 or k > 0
+            add = arguments[12] > 0 or k > 0
             j = 0
             while j < panels:
                 vectors = _vectors_of_next_tile(panels - j)
                 b = advance(B, j * b_panel + k * L)
                 for i in range(0, rows, TILE_ROWS):
-                    a_row = i % L * row + i // L * row_group
-                    a = advance(A, a_row + k // L * column_group + k % L * column)
+                    row, column = (k, i) if transposed else (i, k)
+                    a = advance(A, column // L * a_panel + row * L + column % L)
                     c = advance(C, j * c_panel + i * L)
                     if vectors == 3:
-                        _tile_3(a, strides, b, b_panel, c, c_panel, slab, add)
+                        tile_3(a, a_panel, b, b_panel, c, c_panel, slab, add)
                     elif vectors == 2:
-                        _tile_2(a, strides, b, b_panel, c, c_panel, slab, add)
+                        tile_2(a, a_panel, b, b_panel, c, c_panel, slab, add)
                     else:
-                        _tile_1(a, strides, b, b_panel, c, c_panel, slab, add)
+                        tile_1(a, a_panel, b, b_panel, c, c_panel, slab, add)
                 j += vectors
 
-    return network_call(run, "multiply", real)
+    name = "multiply-transposed" if transposed else "multiply"
+    return network_call(run, name, real)

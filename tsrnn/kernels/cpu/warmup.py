@@ -16,7 +16,6 @@ from tsrnn.kernels.cpu.threads import available_threads, start_threads
 from tsrnn.kernels.cpu.vectors import machine
 
 _NETWORK_KERNELS = (
-    multiply,
     pack_kernel,
     collect_kernel,
     data.read_inputs,
@@ -32,6 +31,7 @@ _NETWORK_KERNELS = (
 def compile_all(cells, dtypes, losses, optimizers) -> None:
     """Every kernel for these cells, precisions, losses and optimizers."""
     makers = [(make,) for make in _NETWORK_KERNELS]
+    makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)
     makers += [(step, cell) for cell in cells for step in steps]
     makers += [(passes.loss_pass, loss) for loss in losses]
