@@ -24,7 +24,8 @@ Row = Mapping[str, object]
 
 HERE = Path(__file__).resolve().parent
 BLOCK_SECONDS = 0.05
-MIN_ROUNDS = 3
+PAUSE_SECONDS = 0.05
+MIN_ROUNDS = 5
 FOREIGN_LIMIT = 0.1  # cores
 LULL_SECONDS = 0.5
 THREAD_VARIABLES = (
@@ -58,9 +59,10 @@ def time_in_turns(
 ) -> dict[str, list[float]]:
     """Seconds per call of each contender, one figure a round, within ``seconds`` for each of them.
 
-    A round gives every contender a block of calls lasting about ``BLOCK_SECONDS``. The first call
-    ever is not timed (it compiles), nor is the first of a block (caches are cold, and a neighbour's
-    threads may still spin), save for contenders so slow that one call fills a block.
+    A round gives every contender a block of calls lasting about ``BLOCK_SECONDS``, after a pause in
+    which the threads of the one before, which wait for more work in a loop (OpenBLAS's for 27 ms),
+    go to sleep. The first call ever is not timed (it compiles), nor is the first of a block (caches
+    are cold), save for contenders so slow that one call fills a block.
     """
     blocks = {name: _timed_block(call) for name, call in contenders.items()}
     deadline = time.perf_counter() + seconds * len(contenders)
@@ -72,6 +74,7 @@ def _timed_block(call: Callable[[], object]) -> Callable[[], float]:
     calls = max(1, round(BLOCK_SECONDS / _seconds(call, 1)))
 
     def block() -> float:
+        time.sleep(PAUSE_SECONDS)
         if calls > 1:
             call()
         return _seconds(call, calls) / calls
