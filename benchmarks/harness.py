@@ -55,18 +55,19 @@ def take_turns(
 
 
 def time_in_turns(
-    contenders: Mapping[str, Callable[[], object]], seconds: float
+    contenders: Mapping[str, Callable[[], object]], seconds: float, rounds: int = MIN_ROUNDS
 ) -> dict[str, list[float]]:
     """Seconds per call of each contender, one figure a round, within ``seconds`` for each of them.
 
-    A round gives every contender a block of calls lasting about ``BLOCK_SECONDS``, after a pause in
-    which the threads of the one before, which wait for more work in a loop (OpenBLAS's for 27 ms),
-    go to sleep. The first call ever is not timed (it compiles), nor is the first of a block (caches
-    are cold), save for contenders so slow that one call fills a block.
+    There are at least so many ``rounds``. In a round every contender has a block of calls lasting
+    about ``BLOCK_SECONDS``, after a pause in which the threads of the one before, which wait for
+    more work in a loop (OpenBLAS's for 27 ms), go to sleep. The first call ever is not timed (it
+    compiles), nor is the first of a block (caches are cold), save for contenders so slow that one
+    call fills a block.
     """
     blocks = {name: _timed_block(call) for name, call in contenders.items()}
     deadline = time.perf_counter() + seconds * len(contenders)
-    return take_turns(blocks, lambda n: n >= MIN_ROUNDS and time.perf_counter() > deadline)
+    return take_turns(blocks, lambda n: n >= rounds and time.perf_counter() > deadline)
 
 
 def _timed_block(call: Callable[[], object]) -> Callable[[], float]:

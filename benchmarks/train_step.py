@@ -38,6 +38,7 @@ TASKS = ("train", "infer")
 PEERS = ("torch", "keras")
 CONTENDERS = ("ours", *PEERS)
 MATMUL_SIZE = 1024
+HOPELESS = 1.5  # times as slow as another variant in a trial: no turns are wasted on it
 PASSES = {"train": 3, "infer": 1}  # a backward pass has twice the products of a forward one
 
 
@@ -73,6 +74,7 @@ def measure(task: str, problem: Problem, threads: int, options: argparse.Namespa
     if problem.shape in (SHAPES["large"], SHAPES["huge"]):
         calls["numpy"] = numpy_product()
     harness.set_library_threads(threads)
+    calls = promising(calls)
     seconds, load = harness.quietly(
         lambda: harness.time_in_turns(calls, options.seconds), options.patience
     )
@@ -84,6 +86,20 @@ def measure(task: str, problem: Problem, threads: int, options: argparse.Namespa
         "seconds": {name: seconds[variant] for name, variant in variants.items()},
         "variants": variants,
         "foreign load": load,
+    }
+
+
+def promising(calls: Variants) -> Variants:
+    """Without variants that are much slower than another one of the same contender."""
+    trial = {name: min(times) for name, times in harness.time_in_turns(calls, 0, rounds=2).items()}
+    best: dict[str, float] = {}
+    for name, seconds in trial.items():
+        contender = name.split()[0]
+        best[contender] = min(seconds, best.get(contender, seconds))
+    return {
+        name: call
+        for name, call in calls.items()
+        if trial[name] <= HOPELESS * best[name.split()[0]]
     }
 
 

@@ -170,8 +170,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class LayerSpace:
-    """The matrices of one layer and direction: where they begin, from panel to panel and step to
-    step of XH, how many of its steps there are room for."""
+    """Where the matrices of one layer and direction begin, and the strides and steps of XH."""
 
     xh: int
     xh_panel: int

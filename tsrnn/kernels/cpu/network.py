@@ -17,7 +17,7 @@ layer but the top one; ``FEATURES (directions * units + 1, rows, L)``: last hidd
 
 from tsrnn.kernels.cpu import data, passes
 from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import Layer, Layout, LayerSpace, Workspace, round_up
+from tsrnn.kernels.cpu.layout import Layer, LayerSpace, Layout, Workspace, round_up
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL, multiply
 from tsrnn.kernels.cpu.tape import Tape
