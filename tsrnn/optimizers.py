@@ -99,7 +99,7 @@ class Adam(Optimizer):
     beta1: Any = 0.9
     beta2: Any = 0.999
     epsilon: Any = 1e-8
-    # The running means start at 0 and are divided by these to make up for it.
+    # The running means start at 0; these factors make up for it.
     correction1: Any = 1.0
     correction2: Any = 1.0
 
@@ -107,8 +107,8 @@ class Adam(Optimizer):
 
     def at(self, step: int, rate: float) -> Self:
         """The optimizer as it stands at a step, counted from 1, with this learning rate."""
-        corrections = {"correction1": 1 - self.beta1**step, "correction2": 1 - self.beta2**step}
-        return replace(self, rate=rate, **corrections)
+        first, second = 1 / (1 - self.beta1**step), 1 / (1 - self.beta2**step)
+        return replace(self, rate=rate, correction1=first, correction2=second)
 
     def update(self, weight: Any, gradient: Any, memory: tuple) -> tuple[Any, tuple]:
         """The weight and the memory after one step."""
@@ -118,8 +118,8 @@ class Adam(Optimizer):
         mean, square = memory
         mean = self.beta1 * mean + (1.0 - self.beta1) * gradient
         square = self.beta2 * square + (1.0 - self.beta2) * gradient * gradient
-        size = np.sqrt(square / self.correction2) + self.epsilon
-        return weight - self.rate * (mean / self.correction1) / size, (mean, square)
+        size = np.sqrt(square * self.correction2) + self.epsilon
+        return weight - self.rate * (mean * self.correction1) / size, (mean, square)
 
 
 @dataclass(frozen=True)

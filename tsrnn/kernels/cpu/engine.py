@@ -54,7 +54,7 @@ class Engine:
         self._padded = round_up(count + 1, self.layout.lanes)
         self._parameters = aligned(self._padded, self.dtype)
         self._gradient = aligned(self._padded, self.dtype)
-        self._packed = aligned(self.layout.sources.shape[1], self.dtype)
+        self._packed = aligned(len(self.layout.sources), self.dtype)
         self._square = np.zeros(1)
         self._at = {
             array: getattr(self, array).ctypes.data
@@ -130,8 +130,10 @@ class Engine:
         kernel(pack_kernel, self.layout.real).call(
             self._at["_parameters"],
             self.layout.sources_address,
+            self.layout.sums_address,
             self._at["_packed"],
             len(self._packed),
+            self.layout.sums.shape[1],
         )
         run_workers(kernel(replay_kernel), program.contexts)
         return program

@@ -49,8 +49,10 @@ class Layout:
 
     Attributes
     ----------
-    sources : ndarray of int64, shape (2, packed size)
-        A packed weight is the sum of these two parameters; ``n_parameters`` stands for nothing.
+    sources : ndarray of int32, shape (packed size,)
+        The parameter that each packed weight is; ``n_parameters`` stands for nothing.
+    sums : ndarray of int64, shape (2, hidden biases)
+        Packed weights that are the sum of two biases, and their second one.
     gradient_of : ndarray of int64, shape (n_parameters,)
         Where each parameter's derivative lies in a tile's gradient, of ``gradient_size`` numbers.
     """
@@ -81,8 +83,11 @@ class Layout:
             for direction in range(architecture.directions)
         ]
         self._pack_head()
-        self.sources = np.concatenate(self._pieces, axis=1)
-        self.sources_address = self.sources.ctypes.data
+        first, second = np.concatenate(self._pieces, axis=1)
+        self.sources = first.astype(np.int32)  # estimators have less than 2^30 parameters
+        summed = np.flatnonzero(second < self.n_parameters)
+        self.sums = np.stack([summed, second[summed]])
+        self.sources_address, self.sums_address = self.sources.ctypes.data, self.sums.ctypes.data
         self.gradient_of_address = self.gradient_of.ctypes.data
 
     def layers_of(self, number: int) -> list[Layer]:

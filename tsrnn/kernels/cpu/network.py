@@ -90,10 +90,11 @@ class Recorder:
     def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
         """z_s = [h_{s-1} 1 x_s] W, then the cell."""
         blocks, gates = self.cell.blocks, self.cell.gates
-        # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each.
+        # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each; the
+        # first hidden state is 0.
         self.product(layer, s, 0, blocks - gates, x=True)
-        self.product(layer, s, blocks - gates, gates, x=True, h=True)
-        self.product(layer, s, gates, blocks, h=True)
+        self.product(layer, s, blocks - gates, gates, x=True, h=s > 0)
+        self.product(layer, s, gates, blocks, h=s > 0)
         self.add_step(passes.step_forward, at, s)
 
     def product(self, layer: Layer, s, block, last_block, x=False, h=False) -> None:

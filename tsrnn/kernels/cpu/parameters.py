@@ -8,14 +8,17 @@ INTS = types.CPointer(types.int64)
 
 
 def pack_kernel(real) -> Kernel:
-    """``packed[i] = parameters[sources[0, i]] + parameters[sources[1, i]]``."""
+    """``packed[i] = parameters[sources[i]]``, and the second bias on top of some; see ``Layout``."""
 
-    def pack(parameters, sources, packed, count):
+    def pack(parameters, sources, sums, packed, count, sum_count):
         for i in range(count):
-            packed[i] = parameters[sources[i]] + parameters[sources[count + i]]
+            packed[i] = parameters[sources[i]]
+        for i in range(sum_count):
+            packed[sums[i]] += parameters[sums[sum_count + i]]
 
-    buffer = types.CPointer(real)
-    return Kernel(pack, f"pack-{real}", (buffer, INTS, buffer, types.int64))
+    buffer, INT = types.CPointer(real), types.int64
+    arguments = (buffer, types.CPointer(types.int32), INTS, buffer, INT, INT)
+    return Kernel(pack, f"pack-{real}", arguments)
 
 
 def collect_kernel(real) -> Kernel:
