@@ -1,8 +1,11 @@
 """What is traced into SIMD instructions computes what the same Python computes on NumPy arrays."""
 
+import platform
+
 import numpy as np
 import pytest
 from conftest import CELLS as CELL_NAMES
+from conftest import named
 from numba import types
 from numba.core import config
 from numba.extending import intrinsic
@@ -14,8 +17,8 @@ from tsrnn.kernels.cpu import passes, vectors
 from tsrnn.kernels.cpu.native import Kernel, kernel
 from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
 from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
-from tsrnn.losses import LOSSES, Huber
-from tsrnn.optimizers import OPTIMIZERS
+from tsrnn.losses import LOSSES, Huber, SquaredError
+from tsrnn.optimizers import OPTIMIZERS, Adam
 
 pytestmark = pytest.mark.kernels
 
@@ -184,6 +187,27 @@ def test_arithmetic_with_numbers_on_either_side(vectorised, dtype):
 def test_what_has_no_instruction_is_refused(vectorised):
     with pytest.raises(TypeError, match="arctan"):
         vectorised(np.arctan, np.zeros(1, np.float32))
+
+
+# Denormal numbers
+
+
+@each_dtype
+def test_derivatives_that_vanish_are_zero_and_the_caller_keeps_denormals(problem, dtype):
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("only x86 is told to flush denormals")
+    tiny = np.finfo(dtype).tiny
+    engine, batch = problem("rnn_tanh", dtype=dtype)
+    named(engine.architecture, engine.parameters)["head.weight"][:] = tiny / 100
+    engine.loss_and_gradient(batch, SquaredError())
+    gradient = named(engine.architecture, engine.gradient)
+    assert gradient["head.weight"].all()
+    assert not gradient["weight_ih_l0"].any()
+    memory = engine.optimizer_memory(Adam())
+    engine.gradient[:] = tiny**0.51
+    engine.update(Adam(), memory, 1.0)
+    assert (memory[len(memory) // 2 :] == 0).all()
+    assert np.array([tiny], dtype) * np.array([0.5], dtype) > 0
 
 
 # Passes

@@ -22,6 +22,7 @@ import numpy as np
 from numba.core import config
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 
 PACKAGE = Path(__file__).parents[2]
 KERNELS = PACKAGE / "kernels"
@@ -54,7 +55,9 @@ class DiskCache(_Cache):
 
     def load_overload(self, sig, target_context):
         file = self._file(sig, target_context)
-        target_context.refresh()
+        # All that a loaded function needs. The compiler itself sees to the rest, which takes longer
+        # than to load all kernels.
+        rtsys.initialize(target_context)
         for folder in cache_folders():
             payload = _read(folder / file)
             if payload is not None:

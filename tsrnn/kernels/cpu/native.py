@@ -53,13 +53,21 @@ class Kernel:
     arguments : tuple of numba types
     equations : type, optional
         A loss or optimizer that it is compiled from.
+    parallel : bool
+        Whether its loops over ``prange`` run on Numba's threads.
     """
 
     def __init__(
-        self, function: Callable, name: str, arguments: tuple, equations: type | None = None
+        self,
+        function: Callable,
+        name: str,
+        arguments: tuple,
+        equations: type | None = None,
+        parallel: bool = False,
     ):
         self._function = function
         self._signature = types.void(*arguments)
+        self._options = {"error_model": "numpy", "parallel": parallel}
         self._disk = DiskCache(name, equations)
         self._compiled: CFunc | None = None
         self._for_python: Callable | None = None
@@ -77,7 +85,7 @@ class Kernel:
             # LLVM knows functions by name alone, those loaded from disk too: each needs its own.
             self._function.__qualname__ = f"kernel_{self._disk.key(self._signature)}"
             arguments = (self._signature.args, types.void)
-            compiled = CFunc(self._function, arguments, {}, {"error_model": "numpy"})
+            compiled = CFunc(self._function, arguments, {}, self._options)
             compiled._cache = self._disk
             compiled.compile()
             self._compiled = compiled

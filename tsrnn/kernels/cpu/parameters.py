@@ -8,7 +8,7 @@ INTS = types.CPointer(types.int64)
 
 
 def pack_kernel(real) -> Kernel:
-    """``packed[i] = parameters[sources[i]]``, and the second bias on top of some; see ``Layout``."""
+    """``packed[i] = parameters[sources[i]]``; some get a second bias on top. See ``Layout``."""
 
     def pack(parameters, sources, sums, packed, count, sum_count):
         for i in range(count):

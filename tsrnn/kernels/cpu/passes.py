@@ -26,7 +26,14 @@ from tsrnn.kernels.cpu.context import (
     network_call,
 )
 from tsrnn.kernels.cpu.native import Kernel
-from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of
+from tsrnn.kernels.cpu.vectors import (
+    INT64,
+    Memory,
+    flush_denormals,
+    lanes,
+    lanes_of,
+    restore_denormals,
+)
 
 FLOAT = types.float64
 
@@ -169,8 +176,10 @@ def optimizer_pass(optimizer: type, real) -> Kernel:
 
     def run(parameters, gradients, memory, settings, count, scale):
         L = lanes(parameters)
+        before = flush_denormals()
         for i in range(0, count, L):
             apply(parameters, gradients, memory, settings, i, count, scale)
+        restore_denormals(before)
 
     pointer = types.CPointer(real)
     arguments = (pointer, pointer, pointer, FLOATS, INT, FLOAT)

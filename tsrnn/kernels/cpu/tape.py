@@ -11,6 +11,7 @@ import numpy as np
 from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu.context import INT, INTS, advance, buffer
 from tsrnn.kernels.cpu.native import Kernel, call
+from tsrnn.kernels.cpu.vectors import flush_denormals, restore_denormals
 
 CALL_LENGTH = 16  # a kernel's address and its arguments
 
@@ -39,6 +40,7 @@ def replay_kernel() -> Kernel:
 
     def replay(worker, contexts):
         context = advance(contexts, worker * c.SIZE)
+        before = flush_denormals()
         for tile in range(worker, context[c.TILES], context[c.WORKERS]):
             first = tile * context[c.TILE_SIZE]
             context[c.TILE] = tile
@@ -51,5 +53,6 @@ def replay_kernel() -> Kernel:
             for i in range(length):
                 row = advance(tape, i * CALL_LENGTH)
                 call(row[0], (context, advance(row, 1)))
+        restore_denormals(before)
 
     return Kernel(replay, "replay", (INT, INTS))

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 
 import numba
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from tsrnn.kernels.cpu.context import SIZE, WORKERS
-from tsrnn.kernels.cpu.disk import DiskCache
-from tsrnn.kernels.cpu.native import Kernel, call
+from tsrnn.kernels.cpu.context import INT, WORKERS
+from tsrnn.kernels.cpu.native import Kernel, call, kernel
 from tsrnn.kernels.forks import State
 
 
@@ -30,33 +29,34 @@ def borrowed_threads() -> Iterator[bool]:
             lock.release()
 
 
-def run_workers(kernel: Kernel, contexts: np.ndarray) -> None:
-    """Call ``kernel(worker, contexts)`` for as many workers as there are contexts, or for one."""
+def run_workers(work: Kernel, contexts: np.ndarray) -> None:
+    """Call ``work(worker, contexts)`` for as many workers as there are contexts, or for one."""
     if len(contexts) > 1:
         with borrowed_threads() as lent:
             if lent:
                 contexts[:, WORKERS] = len(contexts)
-                _parallel(kernel.address, contexts)
+                kernel(parallel_kernel).call(work.address, contexts.ctypes.data, len(contexts))
                 return
     contexts[:, WORKERS] = 1
-    kernel.call(0, contexts.ctypes.data)
+    work.call(0, contexts.ctypes.data)
 
 
 def start_threads() -> None:
     """Have Numba choose its threading layer and start its threads, without any work for them."""
     with borrowed_threads() as lent:
         if lent:
-            _parallel(0, np.zeros((0, SIZE), np.int64))
+            kernel(parallel_kernel).call(0, 0, 0)
 
 
 def available_threads() -> int:
     return 1 if State.threads_lost else numba.get_num_threads()
 
 
-@njit(parallel=True, nogil=True)
-def _parallel(address, contexts):
-    for worker in prange(len(contexts)):
-        call(address, (worker, contexts.ctypes))
+def parallel_kernel() -> Kernel:
+    """``parallel(address, contexts, workers)``: ``address(worker, contexts)`` for every worker."""
 
+    def parallel(address, contexts, workers):
+        for worker in prange(workers):
+            call(address, (worker, contexts))
 
-_parallel._cache = DiskCache("parallel")
+    return Kernel(parallel, "parallel", (INT, INT, INT), parallel=True)

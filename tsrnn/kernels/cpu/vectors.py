@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import config
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
@@ -279,6 +279,56 @@ _UFUNCS: dict[np.ufunc, Callable] = {
     np.maximum: lambda x, y: y.choose("==", y, x.choose("<", y, y, x), y),
     np.minimum: lambda x, y: y.choose("==", y, x.choose(">", y, y, x), y),
 }
+
+
+_FLUSH_DENORMALS = 0x8040  # of x86's register for floating-point control
+
+
+@intrinsic
+def flush_denormals(typing_context):
+    """Have numbers too small for full precision count as 0; returns the setting from before.
+
+    Derivatives that vanish on their way through many steps become such numbers, and most
+    processors take twenty times longer over them. Other processors than x86 are left as they are.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        if not _is_x86():
+            return INT32(0)
+        before = _control(builder, "stmxcsr")
+        _control(builder, "ldmxcsr", builder.or_(before, INT32(_FLUSH_DENORMALS)))
+        return before
+
+    return types.int32(), codegen
+
+
+@intrinsic
+def restore_denormals(typing_context, before):
+    """Go back to the setting that ``flush_denormals`` returned."""
+
+    def codegen(context, builder, signature, arguments):
+        if _is_x86():
+            _control(builder, "ldmxcsr", arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int32), codegen
+
+
+def _is_x86() -> bool:
+    return llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
+
+
+def _control(builder, instruction: str, value: ir.Value | None = None) -> ir.Value:
+    """Set, or else read, the register for floating-point control."""
+    byte = ir.IntType(8).as_pointer()
+    place = cgutils.alloca_once(builder, INT32)
+    if value is not None:
+        builder.store(value, place)
+    function = builder.module.declare_intrinsic(
+        f"llvm.x86.sse.{instruction}", (), ir.FunctionType(ir.VoidType(), [byte])
+    )
+    builder.call(function, [builder.bitcast(place, byte)])
+    return builder.load(place)
 
 
 class Memory:
