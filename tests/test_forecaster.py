@@ -281,11 +281,11 @@ def test_only_the_last_lookback_rows_count():
 
 def test_a_forecast_follows_its_history():
     forecaster = small(horizon=4).fit(daily())
-    hours = pd.date_range("1990-05-05 13:00", periods=24, freq="h", name="hour")
-    other = pd.Series(wave(20), hours[:20], name="another")
-    pd.testing.assert_index_equal(forecaster.predict(history=other).index, hours[20:])
+    days = pd.date_range("1990-05-05 13:00", periods=24, freq="D", name="day")
+    other = pd.Series(wave(20), days[:20], name="another")
+    pd.testing.assert_index_equal(forecaster.predict(history=other).index, days[20:])
     assert forecaster.predict(history=other).name == "another"
-    later = forecaster.predict(rows_at(hours[22:]), history=other)
+    later = forecaster.predict(rows_at(days[22:]), history=other)
     pd.testing.assert_series_equal(later, forecaster.predict(history=other)[2:], check_freq=False)
     assert type(forecaster.predict(history=other.to_list())) is np.ndarray
     np.testing.assert_array_equal(forecaster.predict(history=list(other))[2:], later)
@@ -300,13 +300,40 @@ def test_a_history_changes_nothing():
     pd.testing.assert_series_equal(forecaster.predict(), expected)
 
 
-def test_columns_of_a_history_in_another_order_are_refused():
-    """As scikit-learn does: they would be taken for one another."""
+def test_columns_of_a_history_are_found_by_name():
     y = daily_frame()
     forecaster = small(horizon=2).fit(y)
-    with pytest.raises(ValueError, match=r"columns.*order"):
-        forecaster.predict(history=y[["b", "a"]])
-    pd.testing.assert_frame_equal(forecaster.predict(history=y[["a", "b"]]), forecaster.predict())
+    pd.testing.assert_frame_equal(forecaster.predict(history=y[["b", "a"]]), forecaster.predict())
+    with pytest.raises(ValueError, match=r"columns \('a', 'c'\).*fitted on \('a', 'b'\)"):
+        forecaster.predict(history=y.rename(columns={"b": "c"}))
+
+
+def test_the_only_column_of_a_history_may_have_any_name():
+    forecaster = small(horizon=2).fit(daily_frame(columns="a"))
+    forecast = forecaster.predict(history=daily_frame(columns="a").rename(columns={"a": "b"}))
+    assert forecast.columns.to_list() == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "asked_with"),
+    [("D", "h"), ("D", "MS"), ("h", "30min"), ("MS", "QS"), ("B", "W")],
+)
+def test_a_history_at_another_frequency_is_refused(fitted_on, asked_with):
+    y = pd.Series(wave(), pd.date_range("2000-01-03", periods=60, freq=fitted_on))
+    other = pd.Series(wave(), pd.date_range("2000-01-03", periods=60, freq=asked_with))
+    forecaster = small(horizon=2).fit(y)
+    with pytest.raises(ValueError, match="history has a row every"):
+        forecaster.predict(history=other)
+    assert forecaster.predict(history=other.to_numpy()).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "asked_with"), [("MS", "ME"), ("W-SUN", "W-WED"), ("B", "D")]
+)
+def test_a_history_at_much_the_same_frequency_is_fine(fitted_on, asked_with):
+    y = pd.Series(wave(), pd.date_range("2000-01-03", periods=60, freq=fitted_on))
+    other = pd.Series(wave(9), pd.date_range("2010-02-03", periods=9, freq=asked_with))
+    assert len(small(horizon=2).fit(y).predict(history=other)) == 2
 
 
 # fit(X, y)

@@ -28,6 +28,7 @@ LARGEST_NETWORK = 2**30  # parameters
 LARGEST_EPOCH = 2**27  # windows
 LARGEST_RATE = 3e38  # of single precision
 LONGEST_FORECAST = 10**7  # steps
+STEP_TOLERANCE = 1.2  # months differ in length, and are still months
 
 
 class RNNForecaster(RegressorMixin, BaseEstimator):
@@ -299,13 +300,14 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             later than the step after the history, and go beyond ``horizon``, in blocks of which
             each is fed with the forecast before. None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
-            What to forecast from, at least ``lookback_`` rows of the same targets. None: the
-            training data.
+            What to forecast from, at least ``lookback_`` rows of the same targets at the same
+            frequency; columns of a frame are found by name. None: the training data.
 
         Returns
         -------
         Series, DataFrame or ndarray
-            One row a step, of the type of the history and with its columns and kind of index.
+            One row a step, of the type of the history and with its columns and kind of index;
+            float64.
 
         Raises
         ------
@@ -408,16 +410,20 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
                 f"history has {past.n_targets} columns; the forecaster was fitted on "
                 f"{self._history.n_targets}."
             )
-        known = self._history
-        if past.kind == known.kind == "frame" and past.names != known.names:
-            raise ValueError(
-                f"history has the columns {past.names}; the forecaster was fitted on "
-                f"{known.names}, in this order."
-            )
         if past.n_rows < self.lookback_:
             raise ValueError(
                 f"history has {past.n_rows} rows; the network reads the last {self.lookback_}."
             )
+        known = self._history
+        step, known_step = past.usual_step, known.usual_step
+        if step and known_step and not 1 / STEP_TOLERANCE < step / known_step < STEP_TOLERANCE:
+            raise ValueError(
+                f"history has a row every {step}; the forecaster was fitted on a row every "
+                f"{known_step}. Bring it to the same frequency first, history.resample(...), or "
+                "hand in its values alone, history.to_numpy()."
+            )
+        if past.kind == known.kind == "frame" and past.n_targets > 1:
+            return past.ordered_like(known)
         return past
 
     def _note_features(self, X: Any) -> None:

@@ -71,6 +71,25 @@ class Target:
         name = getattr(self.index, "freqstr", None) or getattr(self.timeline, "step_name", None)
         return season_length(name)
 
+    @property
+    def usual_step(self) -> pd.Timedelta | None:
+        """Median distance between its stamps; None without dates, or with less than four."""
+        index = self.index.to_timestamp() if isinstance(self.index, pd.PeriodIndex) else self.index
+        if not isinstance(index, pd.DatetimeIndex) or len(index) < 4:
+            return None
+        return pd.Timedelta(np.median(np.diff(index.asi8)), index.unit)
+
+    def ordered_like(self, other: Target) -> Target:
+        """The same frame, its columns in the order of another; they must have the same names."""
+        assert self.columns is not None
+        assert other.columns is not None
+        if set(self.columns) != set(other.columns):
+            raise ValueError(
+                f"history has the columns {self.names}; the forecaster was fitted on {other.names}."
+            )
+        places = self.columns.get_indexer(other.columns)
+        return replace(self, values=self.values[:, places], columns=other.columns.copy())
+
     def tail(self, rows: int) -> Target:
         """The last rows, in memory of their own."""
         timeline = None if self.timeline is None else self.timeline.tail(rows)
