@@ -68,18 +68,40 @@ def network_errors(values: Any, train: int, origins: Any, seeds: int) -> tuple[l
 
     It forecasts the change from the week before, to which it is added again.
     """
-    change = values[WEEK:] - values[:-WEEK]
     results, seconds = [], []
     for seed in range(seeds):
         start = time.perf_counter()
-        network = ours.forecaster(seed=seed, horizon=HORIZON, **SETTINGS).fit(
-            change[: train - WEEK]
-        )
+        network = ours.forecaster(seed=seed, horizon=HORIZON, **SETTINGS)
+        network.fit(changes(values)[: train - WEEK])
         seconds.append(time.perf_counter() - start)
-        ahead = ours.forecast_from(network, change, origins - WEEK)
-        week_before = [values[origin - WEEK : origin - WEEK + HORIZON] for origin in origins]
-        results.append(errors(values, origins, np.add(ahead, week_before)))
+        ahead = ours.forecast_from(network, changes(values), origins - WEEK)
+        results.append(errors(values, origins, np.add(ahead, week_before(values, origins))))
     return results, statistics.median(seconds)
+
+
+def changes(values: Any) -> Any:
+    """From each week to the next; the first one is missing."""
+    return values[WEEK:] - values[:-WEEK]
+
+
+def week_before(values: Any, origins: Any) -> list[Any]:
+    """What stood a week before each target, as far as it is known at the origin: all of it."""
+    return [values[origin - WEEK : origin - WEEK + HORIZON] for origin in origins]
+
+
+def linear_lines(values: Any, train: int, origins: Any) -> list[dict[str, object]]:
+    """The linear model on the series itself, and on the changes that the network forecasts too."""
+    lookback, lines = SETTINGS["lookback"], []
+    start = time.perf_counter()
+    model = linear.fit(values[:train], lookback, HORIZON)
+    by_horizon = errors(values, origins, model.forecast(values, origins))
+    lines.append(line("linear model", by_horizon, time.perf_counter() - start))
+    start = time.perf_counter()
+    model = linear.fit(changes(values)[: train - WEEK], lookback, HORIZON)
+    ahead = model.forecast(changes(values), origins - WEEK)
+    by_horizon = errors(values, origins, np.add(ahead, week_before(values, origins)))
+    lines.append(line("linear model of the changes", by_horizon, time.perf_counter() - start))
+    return lines
 
 
 def parse() -> argparse.Namespace:
@@ -105,11 +127,7 @@ def main() -> None:
             rows.append(line(f"tsrnn, seed {seed}", by_horizon, seconds))
     naive = ours.seasonal_naive(values, list(origins), HORIZON, WEEK)
     rows.append(line("weekly seasonal naive", errors(values, origins, naive), 0.0))
-    start = time.perf_counter()
-    model = linear.fit(values[:train], SETTINGS["lookback"], HORIZON)
-    seconds = time.perf_counter() - start
-    by_horizon = errors(values, origins, model.forecast(values, origins))
-    rows.append(line(f"linear model, penalty {model.penalty:g}", by_horizon, seconds))
+    rows += linear_lines(values, train, origins)
     part = "end of the training part" if options.validate else "test part"
     harness.report(f"Taylor, {len(origins)} origins of the {part}", rows, options)
 
