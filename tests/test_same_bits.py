@@ -1,6 +1,7 @@
 """The same seed and data give the same bits: again, and on any number of threads."""
 
 import pytest
+from conftest import CELLS
 from processes import fingerprint, fit, fit_and_fingerprint, run
 
 DEEP = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
@@ -65,3 +66,13 @@ def test_the_cases_differ(on_threads):
 
 def test_threads_masked_by_the_caller():
     assert len(set(run(fit_with_masked_threads, NUMBA_NUM_THREADS=2))) == 1
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_forecast_does_not_depend_on_the_windows_beside_it(problem, cell, dtype):
+    engine, batch = problem(cell, layers=2, directions=2, dtype=dtype, count=300)
+    together = engine.predict(batch)
+    for first, count in ((0, 1), (3, 8), (17, 100), (5, 295)):
+        alone = engine.predict(batch.windows.batch(first, count))
+        assert alone.tobytes() == together[first : first + count].tobytes()

@@ -160,7 +160,7 @@ class Program:
     def __init__(
         self, layout, buffer, at_packed, count, channels, steps, loss, training, dropout, threads
     ):
-        rows = tile_rows(count)
+        rows = tile_rows(count) if loss is not type(None) else forecast_tile_rows(count, threads)
         self.tiles = -(-count // rows)
         workers = min(threads, self.tiles)
         workspace = Workspace(layout, steps, rows, training)
@@ -226,3 +226,11 @@ class Program:
 def tile_rows(count: int) -> int:
     """Windows in a full tile: a choice of the batch alone, so that results ignore threads."""
     return min(round_up(count, TILE_ROWS), 16 if count < 64 else 32)
+
+
+def forecast_tile_rows(count: int, threads: int) -> int:
+    """As many windows as there are for a thread, up to where a step's matrices fill the cache.
+
+    A forecast sums nothing over windows, so its bits do not depend on tiles.
+    """
+    return min(round_up(-(-count // threads), TILE_ROWS), 128)
