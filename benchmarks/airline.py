@@ -19,12 +19,16 @@ import linear
 import neural
 import ours
 
+# The schedule was chosen on the five years before the last one, each forecast from all before it
+# with two seeds: mean error 5.97 %, median 3.8; with "cosine" 6.04 and 4.5. 45 other settings of
+# normalize, loss, optimizer, learning rate, schedule, batch size, clipping, strategy did worse.
 HORIZON, PERIOD, BATCHES = 12, 12, 500
 SETTINGS: dict[str, Any] = {
     "cell": "lstm",
     "lookback": neural.LOOKBACK,
     "horizon": HORIZON,
     "hidden_size": neural.HIDDEN,
+    "lr_schedule": "constant",
     **ours.batches(BATCHES),
 }
 
