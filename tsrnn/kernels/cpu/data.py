@@ -10,21 +10,35 @@ from tsrnn.kernels.cpu.vectors import lanes
 from tsrnn.kernels.dropout import random_bits
 
 
+def _windows(real):
+    """Series, and starts, locations and inverse scales of the tile's windows, from the context."""
+
+    @register_jitable
+    def windows(context, channels):
+        first = context[c.FIRST]
+        return (
+            buffer(real, context, c.SERIES, 0),
+            buffer(INT, context, c.STARTS, first),
+            buffer(real, context, c.LOCATION, first * channels),
+            buffer(real, context, c.INVERSE_SCALE, first * channels),
+        )
+
+    return windows
+
+
 def read_inputs(real) -> Kernel:
     """The normalised inputs of one step of each window; no copy of a window is kept.
 
     Arguments: the step's place in the window, rows, channels, where the panel with the first input
     begins, its panel, the first input's lane.
     """
+    windows = _windows(real)
 
     def run(context, arguments):
         step, rows, channels = arguments[0], arguments[1], arguments[2]
         inputs, panel, first = arguments[3], arguments[4], arguments[5]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        series = buffer(real, context, c.SERIES, 0)
-        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
-        location = buffer(real, context, c.LOCATION, context[c.FIRST] * channels)
-        scale = buffer(real, context, c.INVERSE_SCALE, context[c.FIRST] * channels)
+        series, starts, location, scale = windows(context, channels)
         L = lanes(ws)
         for b in range(rows):
             window = min(b, context[c.COUNT] - 1)  # rows that only fill the tile repeat the last
@@ -42,15 +56,13 @@ def read_targets(real) -> Kernel:
 
     Arguments: steps, channels, outputs, TARGET, its panel.
     """
+    windows = _windows(real)
 
     def run(context, arguments):
         steps, channels, outputs = arguments[0], arguments[1], arguments[2]
         target, panel = arguments[3], arguments[4]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        series = buffer(real, context, c.SERIES, 0)
-        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
-        location = buffer(real, context, c.LOCATION, context[c.FIRST] * channels)
-        scale = buffer(real, context, c.INVERSE_SCALE, context[c.FIRST] * channels)
+        series, starts, location, scale = windows(context, channels)
         L = lanes(ws)
         for b in range(context[c.COUNT]):
             point = (starts[b] + steps) * channels
