@@ -7,6 +7,7 @@ its numbers with ``memories``, how many vectors it remembers, ``update``, and a 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ABC):
     """What they have in common.
 
     Attributes
@@ -34,9 +35,9 @@ class Optimizer:
         """The optimizer as it stands at a step, counted from 1, with this learning rate."""
         return replace(self, rate=rate)
 
+    @abstractmethod
     def update(self, weight: Any, gradient: Any, memory: tuple) -> tuple[Any, tuple]:
         """The weight and the memory after one step."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
