@@ -61,7 +61,7 @@ def long_frame(series: Any) -> Any:
 
 
 def quiet() -> None:
-    """Keep the trainer's banners and warnings out of the tables."""
-    warnings.filterwarnings("ignore")
+    """Keep the trainer's banners and warnings, and nobody else's, out of the tables."""
+    warnings.filterwarnings("ignore", module="(pytorch_)?lightning|neuralforecast|torch")
     for name in ("pytorch_lightning", "lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
