@@ -82,13 +82,13 @@ def _engine_and_windows(
     import numba
     import numpy as np
 
-    from tsrnn.kernels import Architecture, WindowSet
+    from tsrnn.kernels import Architecture, Columns, WindowSet
     from tsrnn.network import Network
 
     numba.set_num_threads(threads)
     horizon = -(-outputs // inputs)
     name = "rnn_tanh" if cell == "rnn" else cell
-    architecture = Architecture(name, inputs, hidden, 1, 1, horizon * inputs)
+    architecture = Architecture(name, Columns(inputs), hidden, 1, 1, horizon)
     network = Network(architecture, steps, None, "float32", "cpu")
     random = np.random.default_rng(0)
     network.initialize(random)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tsrnn.kernels import Architecture, WindowSet, make_engine
+from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
 
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
@@ -34,15 +34,23 @@ def problem():
         horizon=3,
         steps=6,
         count=7,
+        columns=None,
+        decoder=False,
+        weighted=False,
     ):
         random = np.random.default_rng(0)
-        architecture = Architecture(cell, inputs, hidden, layers, directions, horizon * inputs)
+        columns = columns or Columns(inputs)
+        inputs = columns.targets
+        architecture = Architecture(cell, columns, hidden, layers, directions, horizon, decoder)
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
-        series = random.normal(size=(60, inputs)).astype(dtype)
+        series = random.normal(size=(60, columns.width)).astype(dtype)
+        for i, categories in enumerate(columns.categories):
+            series[:, columns.numbers + i] = random.integers(-1, categories, 60)
+        weights = random.uniform(0, 2, 60).astype(dtype) if weighted else None
         starts = random.integers(0, 60 - steps - horizon, count)
         location = random.normal(size=(count, inputs))
         scale = random.uniform(0.5, 2, (count, inputs))
-        return engine, WindowSet(series, starts, location, scale, steps).batch()
+        return engine, WindowSet(series, starts, location, scale, steps, weights).batch()
 
     return make

@@ -74,13 +74,13 @@ def compute_twice():
     """A loss, its gradient and the weights after a step, by the kernels and by NumPy."""
     from conftest import named
 
-    from tsrnn.kernels import Architecture, WindowSet, make_engine
+    from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
     from tsrnn.kernels.reference import Reference
     from tsrnn.losses import SquaredError
     from tsrnn.optimizers import Adam
 
     random = np.random.default_rng(0)
-    architecture = Architecture("lstm", 1, 5, 1, 1, 2)
+    architecture = Architecture("lstm", Columns(1), 5, 1, 1, 2)
     engine = make_engine(architecture, "float32", "cpu")
     weights = random.normal(0, 0.5, engine.parameters.size).astype("float32")
     engine.parameters[:] = weights

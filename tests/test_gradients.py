@@ -137,7 +137,7 @@ def _normalised(batch, outputs):
     windows, steps = batch.windows, batch.windows.steps
     x, y = [], []
     for n, start in enumerate(windows.starts):
-        values = windows.series[start : start + steps + outputs // windows.channels]
+        values = windows.series[start : start + steps + outputs // windows.targets]
         values = (values.astype("float64") - windows.location[n]) * windows.inverse_scale[n]
         x.append(values[:steps])
         y.append(values[steps:].ravel())

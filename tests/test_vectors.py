@@ -10,7 +10,7 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
-from tsrnn.kernels import Architecture, make_engine
+from tsrnn.kernels import Architecture, Columns, make_engine
 from tsrnn.kernels.cells import CELLS
 from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu import passes, vectors
@@ -331,7 +331,7 @@ def weights_and_gradients(dtype):
 def engine_steps(name, dtype, scale=1.0):
     """The weights after each step that the engine makes."""
     weights, gradients = weights_and_gradients(dtype)
-    engine = make_engine(Architecture("rnn_tanh", 1, 4, 1, 1, 1), dtype, "cpu")
+    engine = make_engine(Architecture("rnn_tanh", Columns(1), 4, 1, 1, 1), dtype, "cpu")
     engine.parameters[:] = weights
     optimizer = optimizer_of(name)
     memory, found = engine.optimizer_memory(optimizer), []

@@ -1,10 +1,10 @@
 """The numeric core. Everything above asks for an engine and does not know which device computes."""
 
 from tsrnn.kernels import forks  # noqa: F401 - takes note of forks from now on
-from tsrnn.kernels.architecture import Architecture
+from tsrnn.kernels.architecture import Architecture, Columns
 from tsrnn.kernels.windows import WindowSet
 
-__all__ = ["Architecture", "WindowSet", "describe", "make_engine", "warmup"]
+__all__ = ["Architecture", "Columns", "WindowSet", "describe", "make_engine", "warmup"]
 
 # The compilers take a moment to import, so the devices' folders are imported where they are used.
 

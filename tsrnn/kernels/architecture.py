@@ -5,50 +5,136 @@ from typing import NamedTuple
 from tsrnn.kernels.cells import CELLS, Cell
 
 
+class Columns(NamedTuple):
+    """What the rows of a series hold, in this order.
+
+    The known columns of a row hold what is known of the *next* one: a network that has read a row
+    has also read the covariates of the step that it forecasts first. Categories are numbered from
+    0; a negative number stands for an unknown one, which is read as zeros.
+    """
+
+    targets: int
+    past: int = 0
+    """Numbers known up to now."""
+    known: int = 0
+    """Numbers known in advance."""
+    past_categories: tuple[int, ...] = ()
+    """How many categories each such column has."""
+    known_categories: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> int:
+        return self.targets + self.past + self.known
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        return self.past_categories + self.known_categories
+
+    @property
+    def width(self) -> int:
+        return self.numbers + len(self.categories)
+
+    @property
+    def known_places(self) -> list[int]:
+        """Where what is known in advance stands: numbers, then categories."""
+        first = self.numbers + len(self.past_categories)
+        return [*range(self.targets + self.past, self.numbers), *range(first, self.width)]
+
+
 class Architecture(NamedTuple):
-    """A stack of recurrent layers and a linear head on the last hidden state."""
+    """A stack of recurrent layers that reads the past, and a linear head that forecasts.
+
+    Without a decoder the head gives the whole horizon from the last hidden state, plus for each
+    step what is known of it. With one, a second stack takes over the last states, reads what is
+    known of the steps to come, and the head gives each step from its hidden state there.
+    """
 
     cell: str
-    inputs: int
+    columns: Columns
     hidden_size: int
     num_layers: int
     directions: int
-    outputs: int
+    horizon: int
+    decoder: bool = False
 
     @property
     def equations(self) -> Cell:
         return CELLS[self.cell]
 
     @property
-    def features(self) -> int:
-        """Width of a layer's output: hidden units of all directions."""
-        return self.directions * self.hidden_size
+    def embedding_sizes(self) -> tuple[int, ...]:
+        """Length of the vector that stands for a category, for each column of categories."""
+        return tuple(min(32, (count + 1) // 2) for count in self.columns.categories)
 
-    def inputs_of(self, layer: int) -> int:
-        return self.inputs if layer == 0 else self.features
+    @property
+    def inputs(self) -> int:
+        """Numbers of a row, then vectors of its categories."""
+        return self.columns.numbers + sum(self.embedding_sizes)
+
+    @property
+    def future_inputs(self) -> int:
+        """The same of what is known in advance."""
+        return self.columns.known + sum(self.embedding_sizes[len(self.columns.past_categories) :])
+
+    @property
+    def positions(self) -> int:
+        """Hidden states that the head forecasts from."""
+        return self.horizon if self.decoder else 1
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that it forecasts from each."""
+        return self.horizon * self.columns.targets // self.positions
+
+    @property
+    def features(self) -> int:
+        """Width of what the head reads: hidden units of all directions; decoders have one."""
+        return self.hidden_size if self.decoder else self.directions * self.hidden_size
+
+    def stack_inputs(self, decoder: bool, layer: int) -> int:
+        """Width of what a layer of the encoder or decoder reads."""
+        if layer > 0:
+            return self.hidden_size if decoder else self.directions * self.hidden_size
+        return self.future_inputs if decoder else self.inputs
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes as in ``torch.nn.LSTM``, ``GRU`` and ``RNN``; then the head's."""
+        """Names and shapes as in ``torch.nn.LSTM``, ``GRU`` and ``RNN``; then the others."""
+        shapes = self._stack_shapes("", decoder=False)
+        if self.decoder:
+            shapes |= self._stack_shapes("decoder.", decoder=True)
+        shapes["head.weight"] = (self.outputs, self.features)
+        shapes["head.bias"] = (self.outputs,)
+        if self.future_inputs and not self.decoder:
+            shapes["head.known_weight"] = (self.outputs, self.future_inputs)
+        tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
+        return shapes | {f"embedding.{i}": table for i, table in enumerate(tables)}
+
+    def _stack_shapes(self, prefix: str, decoder: bool) -> dict[str, tuple[int, ...]]:
         rows = self.equations.gates * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in range(self.num_layers):
-            for direction in range(self.directions):
+            for direction in range(1 if decoder else self.directions):
                 suffix = parameter_suffix(layer, direction)
-                shapes[f"weight_ih{suffix}"] = (rows, self.inputs_of(layer))
-                shapes[f"weight_hh{suffix}"] = (rows, self.hidden_size)
-                shapes[f"bias_ih{suffix}"] = (rows,)
-                shapes[f"bias_hh{suffix}"] = (rows,)
-        shapes["head.weight"] = (self.outputs, self.features)
-        shapes["head.bias"] = (self.outputs,)
+                shapes[f"{prefix}weight_ih{suffix}"] = (rows, self.stack_inputs(decoder, layer))
+                shapes[f"{prefix}weight_hh{suffix}"] = (rows, self.hidden_size)
+                shapes[f"{prefix}bias_ih{suffix}"] = (rows,)
+                shapes[f"{prefix}bias_hh{suffix}"] = (rows,)
         return shapes
 
     @property
     def n_parameters(self) -> int:
         """How many, without a list of them, which could be long."""
         rows = self.equations.gates * self.hidden_size
-        first = rows * (self.inputs + self.hidden_size + 2)
-        others = (self.num_layers - 1) * rows * (self.features + self.hidden_size + 2)
-        return self.directions * (first + others) + self.outputs * (self.features + 1)
+        total = self.outputs * (self.features + 1)
+        if not self.decoder:
+            total += self.outputs * self.future_inputs
+        for decoder in (False, True) if self.decoder else (False,):
+            first, other = (self.stack_inputs(decoder, layer) for layer in (0, 1))
+            inputs = first + (self.num_layers - 1) * other
+            layers = rows * (inputs + self.num_layers * (self.hidden_size + 2))
+            total += layers if decoder else self.directions * layers
+        tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
+        return total + sum(count * size for count, size in tables)
 
 
 def parameter_suffix(layer: int, direction: int) -> str:

@@ -26,61 +26,170 @@ class Reference:
         self.parameters = parameters
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Normalised forecasts, shape (windows, outputs)."""
-        return self._forward(_inputs(batch), 0.0, 0)[0]
+        """Normalised forecasts, shape (windows, horizon * targets), step-major."""
+        return self._forward(batch, 0.0, 0)[0].reshape(batch.count, -1)
 
     def loss_and_gradient(self, batch: Batch, loss, dropout: float = 0.0, seed: int = 0):
         """Mean loss, and its gradient by parameter."""
-        predicted, tape = self._forward(_inputs(batch), dropout, seed)
-        error = predicted - _targets(batch, predicted.shape[1])
-        gradient = self._backward(loss.slope(error) / error.size, tape)
-        return loss.value(error).mean(), gradient
+        predicted, tape = self._forward(batch, dropout, seed)
+        targets = self.architecture.columns.targets
+        error = predicted - _targets(batch, self.architecture.horizon, targets)
+        weights = _weights(batch, self.architecture.horizon)
+        slope = loss.slope(error) * weights / error.size
+        return (loss.value(error) * weights).mean(), self._backward(batch, slope, tape)
 
-    def _forward(self, x: np.ndarray, dropout: float, seed: int):
-        """x (T, N, I) to predictions (N, outputs), and what the backward pass needs."""
-        architecture, layers = self.architecture, []
-        for layer in range(architecture.num_layers):
-            mask = np.ones_like(x)
-            if layer > 0 and dropout > 0:
-                mask = _dropout_mask(x, layer, dropout, seed)
-            x = x * mask
-            runs = []
-            for direction in range(architecture.directions):
-                run = Run(architecture.equations, self._weights(layer, direction), x, direction)
-                runs.append(run)
-            layers.append((mask, runs))
-            x = np.concatenate([run.outputs() for run in runs], axis=2)
-        features = np.concatenate([run.last_hidden() for run in layers[-1][1]], axis=1)
+    def _forward(self, batch: Batch, dropout: float, seed: int):
+        """Predictions (N, horizon, targets), and what the backward pass needs."""
+        architecture, steps = self.architecture, batch.windows.steps
+        count, columns = batch.count, architecture.columns
+        x = self._inputs(batch, np.arange(steps), 0)
+        encoder = Stack(self, "", x, architecture.directions, dropout, seed)
+        future = self._inputs(batch, steps - 1 + np.arange(architecture.horizon), 1)
+        if architecture.decoder:
+            place = architecture.directions * architecture.num_layers * steps
+            first = encoder.last_states()
+            decoder = Stack(self, "decoder.", future, 1, dropout, seed, first, place)
+            features = decoder.outputs.transpose(1, 0, 2)  # (N, horizon, H)
+        else:
+            decoder = None
+            features = np.concatenate(encoder.last_hidden(), axis=1)  # (N, D H)
         predicted = features @ self.parameters["head.weight"].T + self.parameters["head.bias"]
-        return predicted, (layers, features)
+        predicted = predicted.reshape(count, architecture.horizon, columns.targets)
+        if "head.known_weight" in self.parameters:
+            predicted = predicted + np.einsum("knf,kcf->nkc", future, self._known_weight())
+        return predicted, (encoder, decoder, features, future)
 
-    def _backward(self, dpredicted: np.ndarray, tape) -> dict[str, np.ndarray]:
-        layers, features = tape
-        hidden = self.architecture.hidden_size
+    def _known_weight(self) -> np.ndarray:
+        """(horizon, targets, future inputs)."""
+        weight = self.parameters["head.known_weight"]
+        return weight.reshape(self.architecture.horizon, -1, weight.shape[1])
+
+    def _backward(self, batch: Batch, dpredicted: np.ndarray, tape) -> dict[str, np.ndarray]:
+        encoder, decoder, features, future = tape
+        steps = batch.windows.steps
+        flat = dpredicted.reshape(-1, self.architecture.outputs)
         gradient = {
-            "head.weight": dpredicted.T @ features,
-            "head.bias": dpredicted.sum(axis=0),
+            "head.weight": flat.T @ features.reshape(len(flat), -1),
+            "head.bias": flat.sum(axis=0),
         }
-        dfeatures = dpredicted @ self.parameters["head.weight"]
-        doutputs = None
-        for layer in reversed(range(self.architecture.num_layers)):
-            mask, runs = layers[layer]
-            dx = np.zeros_like(mask)
-            for direction, run in enumerate(runs):
-                part = slice(direction * hidden, (direction + 1) * hidden)
-                dlast = dfeatures[:, part] if doutputs is None else None
-                own = None if doutputs is None else doutputs[:, :, part]
-                dx_run, weights = run.backward(dlast, own)
-                dx += dx_run
-                suffix = parameter_suffix(layer, direction)
-                gradient |= {name + suffix: values for name, values in weights.items()}
-            doutputs = dx * mask
+        dfeatures = (flat @ self.parameters["head.weight"]).reshape(features.shape)
+        dfuture = np.zeros_like(future)
+        if "head.known_weight" in self.parameters:
+            dknown = np.einsum("nkc,knf->kcf", dpredicted, future)
+            gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[2])
+            dfuture = np.einsum("nkc,kcf->knf", dpredicted, self._known_weight())
+        if decoder is not None:
+            dfuture, dstates = decoder.backward(gradient, doutputs=dfeatures.transpose(1, 0, 2))
+            dx, _ = encoder.backward(gradient, dlast_states=dstates)
+        else:
+            dx, _ = encoder.backward(gradient, dlast_hidden=dfeatures)
+        gradient |= {
+            f"embedding.{i}": np.zeros_like(self.parameters[f"embedding.{i}"])
+            for i in range(len(self.architecture.columns.categories))
+        }
+        self._unread(batch, np.arange(steps), 0, dx, gradient)
+        self._unread(batch, steps - 1 + np.arange(len(dfuture)), 1, dfuture, gradient)
         return gradient
 
-    def _weights(self, layer: int, direction: int) -> dict[str, np.ndarray]:
-        suffix = parameter_suffix(layer, direction)
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return {name: self.parameters[name + suffix] for name in names}
+    def _inputs(self, batch: Batch, rows: np.ndarray, future: int) -> np.ndarray:
+        """What is read of these rows of each window, or what is known of the next: (T, N, I)."""
+        columns, values = self.architecture.columns, _rows(batch, rows)
+        parts = [values[:, :, columns.targets + columns.past : columns.numbers]]
+        if not future:
+            past = values[:, :, columns.targets : columns.targets + columns.past]
+            parts = [_normalised(batch, values[:, :, : columns.targets]), past, *parts]
+        for i, codes in self._codes(values, future):
+            table = self.parameters[f"embedding.{i}"]
+            parts.append(np.where(codes[:, :, None] < 0, 0, table[np.maximum(codes, 0)]))
+        return np.concatenate(parts, axis=2).astype(batch.windows.series.dtype)
+
+    def _codes(self, values: np.ndarray, future: int):
+        """Number and values (T, N) of each column of categories."""
+        columns = self.architecture.columns
+        for i in range(len(columns.past_categories) * future, len(columns.categories)):
+            yield i, values[:, :, columns.numbers + i].astype(int)
+
+    def _unread(self, batch, rows, future, dx, gradient) -> None:
+        """The derivatives of what was read, to those of the tables."""
+        first = dx.shape[2]
+        for i, codes in reversed(list(self._codes(_rows(batch, rows), future))):
+            table = gradient[f"embedding.{i}"]
+            first -= table.shape[1]
+            there = codes >= 0
+            np.add.at(table, codes[there], dx[:, :, first : first + table.shape[1]][there])
+
+
+class Stack:
+    """Recurrent layers along x (T, N, I); runs forward when it is made.
+
+    Parameters
+    ----------
+    network : Reference
+    prefix : str
+        Of the names of its parameters.
+    x : ndarray, shape (T, N, I)
+    directions : int
+    dropout, seed
+        As in training.
+    first : list of tuple of ndarray, default=None
+        The states to begin with, by layer; None for zeros.
+    first_place : int, default=0
+        Dropout's number for the first layer and step.
+    """
+
+    def __init__(
+        self, network, prefix, x, directions, dropout, seed, first=None, first_place=0
+    ):
+        self.prefix, self.hidden = prefix, network.architecture.hidden_size
+        cell, self.layers = network.architecture.equations, []
+        for layer in range(network.architecture.num_layers):
+            mask = np.ones_like(x)
+            if layer > 0 and dropout > 0:
+                mask = _dropout_mask(x, first_place + layer * len(x), dropout, seed)
+            x = x * mask
+            runs = []
+            for direction in range(directions):
+                suffix = parameter_suffix(layer, direction)
+                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                weights = {name: network.parameters[prefix + name + suffix] for name in names}
+                runs.append(Run(cell, weights, x, direction, first and first[layer]))
+            self.layers.append((mask, runs))
+            x = np.concatenate([run.outputs() for run in runs], axis=2)
+        self.outputs = x
+
+    def last_hidden(self) -> list[np.ndarray]:
+        """Of the top layer, by direction."""
+        return [run.states[-1][0] for run in self.layers[-1][1]]
+
+    def last_states(self) -> list[tuple[np.ndarray, ...]]:
+        """Of every layer, summed over directions."""
+        return [
+            tuple(sum(states) for states in zip(*(run.states[-1] for run in runs), strict=True))
+            for _, runs in self.layers
+        ]
+
+    def backward(self, gradient, doutputs=None, dlast_hidden=None, dlast_states=None):
+        """Adds its part to ``gradient``; returns the derivatives of x and of the first states."""
+        dfirst = []
+        for layer in reversed(range(len(self.layers))):
+            mask, runs = self.layers[layer]
+            dx, dstates = np.zeros_like(mask), []
+            for direction, run in enumerate(runs):
+                part = slice(direction * self.hidden, (direction + 1) * self.hidden)
+                dlast = [np.zeros_like(state) for state in run.states[0]]
+                if dlast_states is not None:
+                    dlast = dlast_states[layer]
+                elif dlast_hidden is not None and layer == len(self.layers) - 1:
+                    dlast[0] = dlast_hidden[:, part]
+                own = None if doutputs is None else doutputs[:, :, part]
+                dx_run, dstate, weights = run.backward(tuple(dlast), own)
+                dx, dstates = dx + dx_run, [*dstates, dstate]
+                suffix = parameter_suffix(layer, direction)
+                named = {self.prefix + name + suffix: values for name, values in weights.items()}
+                gradient |= named
+            dfirst.insert(0, dstates[0])
+            doutputs = dx * mask
+        return doutputs, dfirst
 
 
 class Run:
@@ -93,14 +202,16 @@ class Run:
     x : ndarray, shape (T, N, I)
     direction : int
         1 runs from the window's end to its beginning.
+    first : tuple of ndarray, default=None
+        The state to begin with; None for zeros.
     """
 
-    def __init__(self, cell: Cell, weights: dict[str, np.ndarray], x: np.ndarray, direction: int):
+    def __init__(self, cell: Cell, weights, x: np.ndarray, direction: int, first=None):
         self.cell, self.weights, self.direction = cell, weights, direction
         self.x = x[::-1] if direction else x
         steps, count, _ = x.shape
         self.hidden = weights["weight_hh"].shape[1]
-        state = (np.zeros((count, self.hidden), x.dtype),) * cell.states
+        state = first or (np.zeros((count, self.hidden), x.dtype),) * cell.states
         self.states, self.saved = [state], []
         for s in range(steps):
             saved, state = cell.forward(self._preactivations(s), state)
@@ -123,17 +234,13 @@ class Run:
         h = np.stack([state[0] for state in self.states[1:]])
         return h[::-1] if self.direction else h
 
-    def last_hidden(self) -> np.ndarray:
-        return self.states[-1][0]
-
-    def backward(self, dlast: np.ndarray | None, doutputs: np.ndarray | None):
-        """From the derivatives of the last hidden state, or of all, to those of x and weights."""
+    def backward(self, dstate: tuple[np.ndarray, ...], doutputs: np.ndarray | None):
+        """From the derivatives of the last state, and of all outputs, to those of x, the first
+        state and the weights.
+        """
         w, steps = self.weights, len(self.saved)
         dx = np.zeros_like(self.x)
         gradient = {name: np.zeros_like(values) for name, values in w.items()}
-        dstate = tuple(np.zeros_like(state) for state in self.states[0])
-        if dlast is not None:
-            dstate = (dlast, *dstate[1:])
         for s in reversed(range(steps)):
             if doutputs is not None:
                 t = steps - 1 - s if self.direction else s
@@ -149,31 +256,40 @@ class Run:
             gradient["bias_hh"] += dh_gates.sum(axis=0)
             dx[s] = dx_gates @ w["weight_ih"]
             dstate = (dstate[0] + dh_gates @ w["weight_hh"], *dstate[1:])
-        return (dx[::-1] if self.direction else dx), gradient
+        return (dx[::-1] if self.direction else dx), dstate, gradient
 
 
-def _inputs(batch: Batch) -> np.ndarray:
-    """The normalised windows, copied: (T, N, channels)."""
-    return _normalised(batch, np.arange(batch.windows.steps)).transpose(1, 0, 2)
+def _rows(batch: Batch, steps: np.ndarray) -> np.ndarray:
+    """These rows of each window, copied: (T, N, columns)."""
+    starts = batch.windows.starts[batch.first : batch.first + batch.count]
+    return batch.windows.series[starts + steps[:, None]]
 
 
-def _targets(batch: Batch, outputs: int) -> np.ndarray:
-    """What follows them, normalised alike: (N, outputs), step-major, channels within."""
-    windows = batch.windows
-    steps = windows.steps + np.arange(outputs // windows.channels)
-    return _normalised(batch, steps).reshape(batch.count, outputs)
-
-
-def _normalised(batch: Batch, steps: np.ndarray) -> np.ndarray:
+def _normalised(batch: Batch, targets: np.ndarray) -> np.ndarray:
+    """Targets (T, N, C) freed from the level and scale of their windows."""
     windows, part = batch.windows, slice(batch.first, batch.first + batch.count)
-    values = windows.series[windows.starts[part, None] + steps]
-    return (values - windows.location[part, None]) * windows.inverse_scale[part, None]
+    return (targets - windows.location[part]) * windows.inverse_scale[part]
 
 
-def _dropout_mask(x: np.ndarray, layer: int, dropout: float, seed: int) -> np.ndarray:
-    """0 or 1 / (1 - dropout) for each input of a layer; elements counted (layer, T, N, unit)."""
-    steps, count, units = x.shape
-    first = layer * steps * count * units
+def _targets(batch: Batch, horizon: int, targets: int) -> np.ndarray:
+    """What follows the windows, normalised like them: (N, horizon, C)."""
+    rows = _rows(batch, batch.windows.steps + np.arange(horizon))
+    return _normalised(batch, rows[:, :, :targets]).transpose(1, 0, 2)
+
+
+def _weights(batch: Batch, horizon: int) -> np.ndarray:
+    """How much each step of a forecast counts: (N, horizon, 1)."""
+    windows = batch.windows
+    starts = windows.starts[batch.first : batch.first + batch.count, None]
+    if windows.weights is None:
+        return np.ones((batch.count, horizon, 1), windows.series.dtype)
+    return windows.weights[starts + windows.steps + np.arange(horizon)][:, :, None]
+
+
+def _dropout_mask(x: np.ndarray, place: int, dropout: float, seed: int) -> np.ndarray:
+    """0 or 1 / (1 - dropout) for each input of a layer; elements counted (place, N, unit)."""
+    _, count, units = x.shape
+    first = place * count * units
     element = np.arange(first, first + x.size, dtype=np.uint64).reshape(x.shape)
     kept = random_bits(np.uint64(seed), element) >= np.uint64(int(dropout * 2.0**63))
     return (kept / (1 - dropout)).astype(x.dtype)

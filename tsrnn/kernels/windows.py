@@ -14,41 +14,48 @@ class Batch(NamedTuple):
 
 
 class WindowSet:
-    """Windows of one series, each with its own normalisation.
+    """Windows of some rows, each with its own normalisation.
 
     Parameters
     ----------
-    series : ndarray, shape (points, channels)
-        C-contiguous, of the engine's dtype.
+    series : ndarray, shape (rows, columns)
+        C-contiguous, of the engine's dtype; see ``Columns`` for what a row holds.
     starts : ndarray of int, shape (windows,)
-        First point of each window. Its targets, where they are needed, follow its last point.
-    location, scale : ndarray, shape (windows, channels)
-        A window's values, and its targets, enter the network as ``(series - location) / scale``.
+        First row of each window. Its targets, where they are needed, follow its last row.
+    location, scale : ndarray, shape (windows, targets)
+        A window's targets enter the network as ``(series - location) / scale``.
     steps : int
         Length of a window.
+    weights : ndarray, shape (rows,), default=None
+        How much the forecast of each row counts; of the dtype of the series.
 
     Attributes
     ----------
     addresses : tuple of int
-        Of series, starts, location and inverse scale.
+        Of series, starts, location, inverse scale and weights.
     """
 
-    def __init__(self, series, starts, location, scale, steps: int):
+    def __init__(self, series, starts, location, scale, steps: int, weights=None):
         self.series = series
         self.starts = np.ascontiguousarray(starts, np.int64)
         self.location = np.ascontiguousarray(location, series.dtype)
         self.inverse_scale = np.ascontiguousarray(1 / scale, series.dtype)
         self.steps = steps
+        self.weights = weights
         # Asked for once: NumPy takes a while to tell an address.
         arrays = (series, self.starts, self.location, self.inverse_scale)
-        self.addresses: tuple[int, ...] = tuple(array.ctypes.data for array in arrays)
+        weights_address = 0 if weights is None else weights.ctypes.data
+        self.addresses: tuple[int, ...] = (
+            *(array.ctypes.data for array in arrays),
+            weights_address,
+        )
 
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
-    def channels(self) -> int:
-        return self.series.shape[1]
+    def targets(self) -> int:
+        return self.location.shape[1]
 
     def batch(self, first: int = 0, count: int | None = None) -> Batch:
         return Batch(self, first, len(self) - first if count is None else count)

@@ -17,6 +17,7 @@ from tsrnn.kernels.cpu.native import Kernel
     STARTS,
     LOCATION,
     INVERSE_SCALE,
+    ROW_WEIGHTS,
     PREDICTIONS,
     DROPOUT_LIMIT,
     DROPOUT_SEED,
@@ -44,7 +45,7 @@ from tsrnn.kernels.cpu.native import Kernel
     LAST_TAPE,
     LAST_TAPE_LENGTH,
     SIZE,
-) = range(26)
+) = range(27)
 
 BATCH = slice(SERIES, DROPOUT_SEED + 1)
 

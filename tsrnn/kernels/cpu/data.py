@@ -14,77 +14,203 @@ def _windows(real):
     """Series, and starts, locations and inverse scales of the tile's windows, from the context."""
 
     @register_jitable
-    def windows(context, channels):
+    def windows(context, targets):
         first = context[c.FIRST]
         return (
             buffer(real, context, c.SERIES, 0),
             buffer(INT, context, c.STARTS, first),
-            buffer(real, context, c.LOCATION, first * channels),
-            buffer(real, context, c.INVERSE_SCALE, first * channels),
+            buffer(real, context, c.LOCATION, first * targets),
+            buffer(real, context, c.INVERSE_SCALE, first * targets),
         )
 
     return windows
 
 
 def read_inputs(real) -> Kernel:
-    """The normalised inputs of one step of each window; no copy of a window is kept.
+    """The normalised targets in one row of each window; no copy of a window is kept.
 
-    Arguments: the step's place in the window, rows, channels, where the panel with the first input
-    begins, its panel, the first input's lane.
+    Arguments: the row's place in the window, rows of the tile, targets, width of a row of the
+    series; where the panel with the first input begins, its panel, the first input's lane.
     """
     windows = _windows(real)
 
     def run(context, arguments):
-        step, rows, channels = arguments[0], arguments[1], arguments[2]
-        inputs, panel, first = arguments[3], arguments[4], arguments[5]
+        row, rows, targets, width = arguments[0], arguments[1], arguments[2], arguments[3]
+        inputs, panel, first = arguments[4], arguments[5], arguments[6]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        series, starts, location, scale = windows(context, channels)
+        series, starts, location, scale = windows(context, targets)
         L = lanes(ws)
         for b in range(rows):
             window = min(b, context[c.COUNT] - 1)  # rows that only fill the tile repeat the last
-            point = (starts[window] + step) * channels
-            for channel in range(channels):
-                n, column = window * channels + channel, first + channel
+            point = (starts[window] + row) * width
+            for target in range(targets):
+                n, column = window * targets + target, first + target
                 at = inputs + column // L * panel + b * L + column % L
-                ws[at] = (series[point + channel] - location[n]) * scale[n]
+                ws[at] = (series[point + target] - location[n]) * scale[n]
 
     return network_call(run, "read-inputs", real)
 
 
-def read_targets(real) -> Kernel:
-    """TARGET: the steps after each window, normalised like it; step-major, channels within.
+def read_numbers(real) -> Kernel:
+    """Numbers of one row of each window, as they are.
 
-    Arguments: steps, channels, outputs, TARGET, its panel.
+    Arguments: the row's place in the window, rows of the tile, width of a row of the series, its
+    first column to read, how many; then as for ``read_inputs``.
+    """
+
+    def run(context, arguments):
+        row, rows, width = arguments[0], arguments[1], arguments[2]
+        source, count = arguments[3], arguments[4]
+        inputs, panel, first = arguments[5], arguments[6], arguments[7]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        series = buffer(real, context, c.SERIES, source)
+        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
+        L = lanes(ws)
+        for b in range(rows):
+            point = (starts[min(b, context[c.COUNT] - 1)] + row) * width
+            for j in range(count):
+                column = first + j
+                ws[inputs + column // L * panel + b * L + column % L] = series[point + j]
+
+    return network_call(run, "read-numbers", real)
+
+
+def look_up(real) -> Kernel:
+    """The vector of the category in one row of each window; zeros for an unknown one.
+
+    Arguments: the row's place in the window, rows of the tile, width of a row of the series, the
+    category's column, where the table begins, its width; then as for ``read_inputs``.
+    """
+
+    def run(context, arguments):
+        row, rows, width, source = arguments[0], arguments[1], arguments[2], arguments[3]
+        size, inputs, panel, first = arguments[5], arguments[6], arguments[7], arguments[8]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        series = buffer(real, context, c.SERIES, source)
+        table = buffer(real, context, c.WEIGHTS, arguments[4])
+        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
+        L = lanes(ws)
+        for b in range(rows):
+            window = starts[min(b, context[c.COUNT] - 1)]
+            category = types.int64(series[(window + row) * width])
+            for j in range(size):
+                column = first + j
+                at = inputs + column // L * panel + b * L + column % L
+                if category < 0:
+                    ws[at] = 0
+                else:
+                    ws[at] = table[category * size + j]
+
+    return network_call(run, "look-up", real)
+
+
+def add_to_table(real) -> Kernel:
+    """The derivatives of the vectors that ``look_up`` found, on top of their table's.
+
+    Arguments: the row's place in the window, width of a row of the series, the category's column,
+    where the table's gradient begins, its width; the derivatives, their panel, the first's lane.
+    """
+
+    def run(context, arguments):
+        row, width, source, size = arguments[0], arguments[1], arguments[2], arguments[4]
+        derivatives, panel, first = arguments[5], arguments[6], arguments[7]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        series = buffer(real, context, c.SERIES, source)
+        table = buffer(real, context, c.GRADIENT, arguments[3])
+        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
+        L = lanes(ws)
+        for b in range(context[c.COUNT]):
+            category = types.int64(series[(starts[b] + row) * width])
+            for j in range(size if category >= 0 else 0):
+                column = first + j
+                at = derivatives + column // L * panel + b * L + column % L
+                table[category * size + j] += ws[at]
+
+    return network_call(run, "add-to-table", real)
+
+
+def clear_gradient(real) -> Kernel:
+    """Zeros in part of the tile's gradient. Arguments: start, count."""
+
+    def run(context, arguments):
+        gradient = buffer(real, context, c.GRADIENT, arguments[0])
+        for i in range(arguments[1]):
+            gradient[i] = 0
+
+    return network_call(run, "clear-gradient", real)
+
+
+def read_targets(real) -> Kernel:
+    """TARGET: the rows after each window, normalised like it; step-major, targets within.
+
+    Arguments: steps, targets, width of a row of the series, positions, outputs of each; TARGET,
+    its panel, its step from position to position.
     """
     windows = _windows(real)
 
     def run(context, arguments):
-        steps, channels, outputs = arguments[0], arguments[1], arguments[2]
-        target, panel = arguments[3], arguments[4]
+        steps, targets, width = arguments[0], arguments[1], arguments[2]
+        positions, outputs = arguments[3], arguments[4]
+        target, panel, step = arguments[5], arguments[6], arguments[7]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        series, starts, location, scale = windows(context, channels)
+        series, starts, location, scale = windows(context, targets)
         L = lanes(ws)
+        ahead = outputs // targets
         for b in range(context[c.COUNT]):
-            point = (starts[b] + steps) * channels
-            for o in range(outputs):
-                n = b * channels + o % channels
-                at = target + o // L * panel + b * L + o % L
-                ws[at] = (series[point + o] - location[n]) * scale[n]
+            for p in range(positions):
+                point = (starts[b] + steps + p * ahead) * width
+                row = target + p * step + b * L
+                for o in range(outputs):
+                    n = b * targets + o % targets
+                    value = series[point + o // targets * width + o % targets]
+                    ws[row + o // L * panel + o % L] = (value - location[n]) * scale[n]
 
     return network_call(run, "read-targets", real)
 
 
-def write_predictions(real) -> Kernel:
-    """PREDICTED to the caller. Arguments: outputs, PREDICTED, its panel."""
+def read_weights(real) -> Kernel:
+    """WEIGHT: how much the rows after each window count.
+
+    Arguments: steps, targets, positions, outputs of each; WEIGHT, its panel, its step.
+    """
 
     def run(context, arguments):
-        outputs, predicted, panel = arguments[0], arguments[1], arguments[2]
+        steps, targets, positions, outputs = arguments[0], arguments[1], arguments[2], arguments[3]
+        weight, panel, step = arguments[4], arguments[5], arguments[6]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        predictions = buffer(real, context, c.PREDICTIONS, context[c.FIRST] * outputs)
+        weights = buffer(real, context, c.ROW_WEIGHTS, 0)
+        starts = buffer(INT, context, c.STARTS, context[c.FIRST])
+        L = lanes(ws)
+        ahead = outputs // targets
+        for b in range(context[c.COUNT]):
+            for p in range(positions):
+                point = starts[b] + steps + p * ahead
+                row = weight + p * step + b * L
+                for o in range(outputs):
+                    ws[row + o // L * panel + o % L] = weights[point + o // targets]
+
+    return network_call(run, "read-weights", real)
+
+
+def write_predictions(real) -> Kernel:
+    """PREDICTED to the caller.
+
+    Arguments: positions, outputs of each; PREDICTED, its panel, its step.
+    """
+
+    def run(context, arguments):
+        positions, outputs = arguments[0], arguments[1]
+        predicted, panel, step = arguments[2], arguments[3], arguments[4]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        size = positions * outputs
+        predictions = buffer(real, context, c.PREDICTIONS, context[c.FIRST] * size)
         L = lanes(ws)
         for b in range(context[c.COUNT]):
-            for o in range(outputs):
-                predictions[b * outputs + o] = ws[predicted + o // L * panel + b * L + o % L]
+            for p in range(positions):
+                row = predicted + p * step + b * L
+                for o in range(outputs):
+                    value = ws[row + o // L * panel + o % L]
+                    predictions[b * size + p * outputs + o] = value
 
     return network_call(run, "write-predictions", real)
 
@@ -121,18 +247,19 @@ def copy(real) -> Kernel:
 def clear_spare_rows(real) -> Kernel:
     """Rows that only fill a tile have no say: their slopes become 0.
 
-    Arguments: rows, panels, slopes, their panel.
+    Arguments: positions, rows, panels; slopes, their panel, their step.
     """
 
     def run(context, arguments):
-        rows, panels = arguments[0], arguments[1]
-        slopes, panel = arguments[2], arguments[3]
+        positions, rows, panels = arguments[0], arguments[1], arguments[2]
+        slopes, panel, step = arguments[3], arguments[4], arguments[5]
         ws = buffer(real, context, c.WORKSPACE, 0)
         L = lanes(ws)
-        for b in range(context[c.COUNT], rows):
-            for p in range(panels):
-                for j in range(L):
-                    ws[slopes + p * panel + b * L + j] = 0
+        for p in range(positions):
+            for b in range(context[c.COUNT], rows):
+                for j in range(panels):
+                    for lane in range(L):
+                        ws[slopes + p * step + j * panel + b * L + lane] = 0
 
     return network_call(run, "clear-spare-rows", real)
 

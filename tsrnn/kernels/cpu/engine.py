@@ -7,7 +7,7 @@ import numpy as np
 
 from tsrnn.kernels.architecture import Architecture
 from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.layout import Layout, Workspace, round_up
+from tsrnn.kernels.cpu.layout import Layout, round_up
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.network import record
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
@@ -15,6 +15,7 @@ from tsrnn.kernels.cpu.passes import field_names, optimizer_pass, settings_of
 from tsrnn.kernels.cpu.products import TILE_ROWS
 from tsrnn.kernels.cpu.tape import replay_kernel
 from tsrnn.kernels.cpu.threads import available_threads, run_workers
+from tsrnn.kernels.cpu.workspace import Workspace
 from tsrnn.kernels.windows import Batch
 
 _ALIGNMENT = 64
@@ -66,8 +67,12 @@ class Engine:
         self._in_use = threading.Lock()
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Normalised forecasts, shape (windows, outputs). May be asked by many threads at once."""
-        predictions = np.empty((batch.count, self.architecture.outputs), self.dtype)
+        """Normalised forecasts, shape (windows, horizon * targets), step-major.
+
+        May be asked by many threads at once.
+        """
+        size = self.architecture.positions * self.architecture.outputs
+        predictions = np.empty((batch.count, size), self.dtype)
         if not self._in_use.acquire(blocking=False):
             return self._copy().predict(batch)
         try:
@@ -83,7 +88,7 @@ class Engine:
         return copy
 
     def loss(self, batch: Batch, loss) -> float:
-        """Mean loss over windows and outputs."""
+        """Mean loss over windows, steps and targets."""
         return self._run(batch, loss).mean_loss()
 
     def loss_and_gradient(self, batch: Batch, loss, dropout: float = 0.0, seed: int = 0) -> float:
@@ -123,8 +128,10 @@ class Engine:
 
     def _run(self, batch, loss=None, training=False, dropout=0.0, seed=0, predictions=None):
         """Carries a batch through the network, on as many threads as there are."""
-        channels, steps = batch.windows.channels, batch.windows.steps
-        key = (batch.count, channels, steps, type(loss), training, dropout > 0, available_threads())
+        windows = batch.windows
+        weighted = windows.weights is not None and loss is not None
+        what = type(loss), training, dropout > 0, weighted
+        key = (batch.count, windows.steps, *what, available_threads())
         program = self._programs.get(key) or self._new_program(key)
         program.prepare(batch, loss, dropout, seed, predictions)
         kernel(pack_kernel, self.layout.real).call(
@@ -158,7 +165,17 @@ class Program:
     """The network recorded for batches of one size, with the memory that it works in."""
 
     def __init__(
-        self, layout, buffer, at_packed, count, channels, steps, loss, training, dropout, threads
+        self,
+        layout,
+        buffer,
+        at_packed,
+        count,
+        steps,
+        loss,
+        training,
+        dropout,
+        weighted,
+        threads,
     ):
         rows = tile_rows(count) if loss is not type(None) else forecast_tile_rows(count, threads)
         self.tiles = -(-count // rows)
@@ -169,16 +186,17 @@ class Program:
         self.gradients = buffer("gradients", training * self.tiles * layout.gradient_size)
         self.losses = np.zeros(self.tiles)
         self.settings = np.zeros(0 if loss is type(None) else len(field_names(loss)))
-        self.n_values = count * layout.architecture.outputs
+        architecture = layout.architecture
+        self.n_values = count * architecture.positions * architecture.outputs
         self.at_gradients = self.gradients.ctypes.data
         self.itemsize = self.gradients.itemsize
 
         loss = None if loss is type(None) else loss
         last_rows = round_up((count - 1) % rows + 1, TILE_ROWS)
-        self.tape = record(layout, workspace, rows, channels, loss, training, dropout)
-        self.last_tape = self.tape
+        what = (steps, loss, training, dropout, weighted)
+        self.tape = self.last_tape = record(layout, workspace, rows, *what)
         if last_rows < rows:
-            self.last_tape = record(layout, workspace, last_rows, channels, loss, training, dropout)
+            self.last_tape = record(layout, workspace, last_rows, *what)
         self.contexts = np.zeros((workers, c.SIZE), np.int64)
         fields = {
             c.WINDOWS: count,
@@ -204,8 +222,8 @@ class Program:
 
     def prepare(self, batch: Batch, loss, dropout: float, seed: int, predictions) -> None:
         """Points the workers at a batch."""
-        series, starts, location, inverse_scale = batch.windows.addresses
-        offset = batch.first * batch.windows.channels * self.itemsize
+        series, starts, location, inverse_scale, weights = batch.windows.addresses
+        offset = batch.first * batch.windows.targets * self.itemsize
         if loss is not self._loss:
             self.settings[:] = settings_of(loss)
             self._loss = loss
@@ -214,6 +232,7 @@ class Program:
             starts + batch.first * 8,
             location + offset,
             inverse_scale + offset,
+            weights,
             0 if predictions is None else predictions.ctypes.data,
             int(dropout * 2.0**63),
             seed,

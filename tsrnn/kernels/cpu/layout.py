@@ -1,16 +1,16 @@
-"""Where everything lies: packed weights, and the matrices in a thread's workspace.
+"""Where the packed weights lie.
 
 The kernels read weights in panels padded to whole vectors (see ``products``); PyTorch's layout is
 kept outside. Both are flat vectors, so going from one to the other is an index map, made once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numba import types
 
 from tsrnn.kernels.architecture import Architecture, parameter_suffix
-from tsrnn.kernels.cpu.products import DEPTH, TILE_ROWS, UNROLL
+from tsrnn.kernels.cpu.products import GROUP, TILE_ROWS, UNROLL
 from tsrnn.kernels.cpu.vectors import machine
 
 
@@ -18,9 +18,41 @@ def round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
+@dataclass(frozen=True)
+class Table:
+    """The vectors of the categories in one column of the series, row by row."""
+
+    column: int
+    size: int
+    weights: int
+    gradient: int
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What is read of a row: targets, a run of numbers, and vectors of categories, in this order."""
+
+    targets: int
+    first_number: int
+    numbers: int
+    tables: tuple[Table, ...]
+
+    @property
+    def embedded(self) -> int:
+        """Where the vectors of categories begin."""
+        return self.targets + self.numbers
+
+    @property
+    def embedded_width(self) -> int:
+        return sum(table.size for table in self.tables)
+
+
 @dataclass
 class Layer:
-    """One layer in one direction: columns of its XH (see ``network``), places of its weights."""
+    """One layer in one direction: columns of its XH (see ``workspace``), places of its weights.
+
+    ``back_x`` leads to the layer below, or from the first layer to the vectors of categories.
+    """
 
     number: int
     direction: int
@@ -44,6 +76,41 @@ class Layer:
         return [(first, one + 1), (self.start_x, self.start_x + self.inputs)]
 
 
+@dataclass
+class Stack:
+    """The layers that read the past, or those of the decoder."""
+
+    decoder: bool
+    directions: int
+    reads: Reads
+    layers: list[Layer] = field(default_factory=list)
+
+    @property
+    def top(self) -> int:
+        return self.layers[-1].number
+
+    def layers_of(self, number: int) -> list[Layer]:
+        return [layer for layer in self.layers if layer.number == number]
+
+
+@dataclass(frozen=True)
+class KnownBlock:
+    """A group of the head's outputs, and what is known of the steps that they belong to.
+
+    An output depends on what is known of its own step alone: one matrix for all would be nearly
+    empty.
+    """
+
+    first_panel: int
+    panels: int
+    first_step: int
+    last_step: int
+    width: int
+    weights: int
+    gradient: int
+    back: int
+
+
 class Layout:
     """The packed network of one architecture in one precision.
 
@@ -55,6 +122,8 @@ class Layout:
         Packed weights that are the sum of two biases, and their second one.
     gradient_of : ndarray of int64, shape (n_parameters,)
         Where each parameter's derivative lies in a tile's gradient, of ``gradient_size`` numbers.
+    tables_gradient : tuple of int
+        Where the derivatives of all tables begin there, and how many they are.
     """
 
     def __init__(self, architecture: Architecture, dtype):
@@ -63,25 +132,24 @@ class Layout:
         self.lanes = machine().lanes(dtype)
         self.unit = max(self.lanes, TILE_ROWS, UNROLL)
         self.hidden = round_up(architecture.hidden_size, self.unit)
-        self.output_panels = round_up(architecture.outputs, max(self.lanes, UNROLL)) // self.lanes
-        self.feature_width = architecture.directions * self.hidden + self.unit
+        self.output_panels = round_up(architecture.outputs, max(self.lanes, GROUP)) // self.lanes
         shapes = architecture.parameter_shapes()
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        ends = np.cumsum(sizes)
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
         self.n_parameters = int(ends[-1])
+        starts = np.concatenate([[0], ends[:-1]])
         self._numbers = {
-            name: np.arange(end - size, end).reshape(shape)
-            for (name, shape), size, end in zip(shapes.items(), sizes, ends, strict=True)
+            name: np.arange(start, end).reshape(shape)
+            for (name, shape), start, end in zip(shapes.items(), starts, ends, strict=True)
         }
         self._pieces: list[np.ndarray] = []
         self._packed_size = 0
         self.gradient_size = 0
         self.gradient_of = np.empty(self.n_parameters, np.int64)
-        self.layers = [
-            self._pack_layer(number, direction)
-            for number in range(architecture.num_layers)
-            for direction in range(architecture.directions)
-        ]
+        encoder_reads, self.future = self._pack_tables()
+        self.encoder = self._pack_stack("", Stack(False, architecture.directions, encoder_reads))
+        self.decoder = None
+        if architecture.decoder:
+            self.decoder = self._pack_stack("decoder.", Stack(True, 1, self.future))
         self._pack_head()
         first, second = np.concatenate(self._pieces, axis=1)
         self.sources = first.astype(np.int32)  # estimators have less than 2^30 parameters
@@ -90,34 +158,60 @@ class Layout:
         self.sources_address, self.sums_address = self.sources.ctypes.data, self.sums.ctypes.data
         self.gradient_of_address = self.gradient_of.ctypes.data
 
-    def layers_of(self, number: int) -> list[Layer]:
-        return [layer for layer in self.layers if layer.number == number]
+    def _pack_tables(self) -> tuple[Reads, Reads]:
+        """What the encoder reads of a row, and what is read of steps to come."""
+        columns, tables = self.architecture.columns, []
+        first = self.gradient_size
+        for i, size in enumerate(self.architecture.embedding_sizes):
+            table = _alone(self._numbers[f"embedding.{i}"].ravel(), self.n_parameters)
+            places = self._append(table), self._place(table)
+            tables.append(Table(columns.numbers + i, size, *places))
+        self.tables_gradient = (first, self.gradient_size - first)
+        targets, known = columns.targets, tuple(tables[len(columns.past_categories) :])
+        return (
+            Reads(targets, targets, columns.past + columns.known, tuple(tables)),
+            Reads(0, targets + columns.past, columns.known, known),
+        )
 
-    def _pack_layer(self, number: int, direction: int) -> Layer:
+    def _pack_stack(self, prefix: str, stack: Stack) -> Stack:
+        for number in range(self.architecture.num_layers):
+            for direction in range(stack.directions):
+                stack.layers.append(self._pack_layer(prefix, stack, number, direction))
+        return stack
+
+    def _pack_layer(self, prefix: str, stack: Stack, number: int, direction: int) -> Layer:
         architecture, cell = self.architecture, self.architecture.equations
         # Few inputs lie beside the 1; hidden states of the layer below lie in panels as they did.
-        inputs = architecture.directions * self.hidden if number else architecture.inputs
+        inputs = architecture.stack_inputs(stack.decoder, 0)
+        if number > 0:
+            inputs = stack.directions * self.hidden
         start_x = self.hidden + (self.unit if number else 1)
         width = round_up(start_x + inputs, self.unit)
         layer = Layer(number, direction, self.hidden, start_x, inputs, width)
-        matrices = self._gates(parameter_suffix(number, direction), number)
+        matrices = self._gates(prefix, parameter_suffix(number, direction), number)
         forward = self._forward_matrix(matrices, layer)
-        layer.gradient = self._place_gradient(forward)
-        layer.forward = self._append(forward)
+        layer.gradient, layer.forward = self._place_panels(forward), self._append_panels(forward)
         back_h = _by_block(matrices["weight_hh"], cell.hidden_blocks, cell.blocks - cell.gates)
-        layer.back_h = self._append(_alone(back_h, self.n_parameters))
-        if number > 0:
-            back_x = _by_block(matrices["weight_ih"], cell.input_blocks, 0)
-            layer.back_x = self._append(_alone(back_x, self.n_parameters))
+        layer.back_h = self._append_panels(_alone(back_h, self.n_parameters))
+        back_x = _by_block(matrices["weight_ih"], cell.input_blocks, 0)
+        if number == 0:
+            embedded = back_x[:, stack.reads.embedded :]
+            back_x = _pad(embedded, 1, self.padded(embedded.shape[1]), self.n_parameters)
+        layer.back_x = self._append_panels(_alone(back_x, self.n_parameters))
         return layer
 
-    def _gates(self, suffix: str, layer: int) -> dict[str, np.ndarray]:
+    def padded(self, width: int) -> int:
+        """A number of columns, rounded up to what products need."""
+        return round_up(width, self.unit)
+
+    def _gates(self, prefix: str, suffix: str, layer: int) -> dict[str, np.ndarray]:
         """Numbers by gate, padded: weights (G, hidden, columns), biases (G, hidden, 1)."""
-        architecture = self.architecture
-        gates, hidden = architecture.equations.gates, architecture.hidden_size
+        gates, hidden = self.architecture.equations.gates, self.architecture.hidden_size
         result = {}
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            numbers = self._numbers[name + suffix].reshape(gates, hidden, -1)
+            numbers = self._numbers[prefix + name + suffix]
+            columns = numbers.shape[1] if numbers.ndim == 2 else 1
+            numbers = numbers.reshape(gates, hidden, columns)
             if name == "weight_hh" or (name == "weight_ih" and layer > 0):
                 numbers = numbers.reshape(gates, hidden, -1, hidden)
                 numbers = _pad(numbers, 3, self.hidden, self.n_parameters)
@@ -140,111 +234,77 @@ class Layout:
 
     def _pack_head(self) -> None:
         outputs, nothing = self.architecture.outputs, self.n_parameters
-        forward = np.full((2, self.feature_width, self.output_panels * self.lanes), nothing)
         weight = self._numbers["head.weight"].reshape(outputs, -1, self.architecture.hidden_size)
         weight = _pad(weight, 2, self.hidden, nothing).reshape(outputs, -1)
-        features = weight.shape[1]
+        features, columns = weight.shape[1], self.output_panels * self.lanes
+        self.feature_width = features + self.unit
+        forward = np.full((2, self.feature_width, columns), nothing)
         forward[0, :features, :outputs] = weight.T
         forward[0, features, :outputs] = self._numbers["head.bias"]
-        self.head_gradient = self._place_gradient(forward)
-        self.head_forward = self._append(forward)
-        back = _pad(weight, 0, self.output_panels * self.lanes, nothing)
-        self.head_back = self._append(_alone(back, nothing))
+        self.head_gradient = self._place_panels(forward)
+        self.head_forward = self._append_panels(forward)
+        back = _pad(weight, 0, columns, nothing)
+        self.head_back = self._append_panels(_alone(back, nothing))
+        self.known_blocks = []
+        if "head.known_weight" in self._numbers:
+            group = max(self.lanes, GROUP)
+            self.known_blocks = [
+                self._pack_known(first, group) for first in range(0, outputs, group)
+            ]
 
-    def _place_gradient(self, forward: np.ndarray) -> int:
+    def _pack_known(self, first: int, group: int) -> KnownBlock:
+        """The weights from what is known of some steps to the outputs that belong to them."""
+        targets, nothing = self.architecture.columns.targets, self.n_parameters
+        weight = self._numbers["head.known_weight"][first : first + group]
+        outputs, inputs = weight.shape
+        first_step, last_step = first // targets, (first + outputs - 1) // targets + 1
+        steps, embedded = last_step - first_step, self.future.embedded
+        forward = np.full((steps, inputs, group), nothing)
+        for o in range(outputs):
+            forward[(first + o) // targets - first_step, :, o] = weight[o]
+        back = forward[:, embedded:].reshape(-1, group).T
+        forward = forward.reshape(-1, group)
+        width = self.padded(len(forward))
+        forward = _alone(_pad(forward, 0, width, nothing), nothing)
+        back = _alone(_pad(back, 1, self.padded(back.shape[1]), nothing), nothing)
+        return KnownBlock(
+            first // self.lanes,
+            group // self.lanes,
+            first_step,
+            last_step,
+            width,
+            weights=self._append_panels(forward),
+            gradient=self._place_panels(forward),
+            back=self._append_panels(back),
+        )
+
+    def _place_panels(self, forward: np.ndarray) -> int:
         """A gradient has the layout of the forward weights; either bias has that of their sum."""
+        return self._place(self._panels(forward))
+
+    def _place(self, piece: np.ndarray) -> int:
+        """Adds to the gradient what is packed like this; returns where it begins."""
         start = self.gradient_size
-        for panels in self._panels(forward):
-            used = panels < self.n_parameters
-            self.gradient_of[panels[used]] = start + np.flatnonzero(used)
-        self.gradient_size += forward[0].size
+        for parameters in piece:
+            used = parameters < self.n_parameters
+            self.gradient_of[parameters[used]] = start + np.flatnonzero(used)
+        self.gradient_size += piece.shape[1]
         return start
 
-    def _append(self, matrices: np.ndarray) -> int:
-        """Adds (2, rows, columns) to the packed weights, in panels; returns where it begins."""
+    def _append_panels(self, matrices: np.ndarray) -> int:
+        """Adds (2, rows, columns) to the packed weights; returns where it begins."""
+        return self._append(self._panels(matrices))
+
+    def _append(self, piece: np.ndarray) -> int:
         start = self._packed_size
-        self._pieces.append(self._panels(matrices))
-        self._packed_size += matrices[0].size
+        self._pieces.append(piece)
+        self._packed_size += piece.shape[1]
         return start
 
     def _panels(self, matrices: np.ndarray) -> np.ndarray:
         count, rows, columns = matrices.shape
         split = matrices.reshape(count, rows, columns // self.lanes, self.lanes)
         return split.transpose(0, 2, 1, 3).reshape(count, -1)
-
-
-@dataclass(frozen=True)
-class LayerSpace:
-    """Where the matrices of one layer and direction begin, and the strides and steps of XH."""
-
-    xh: int
-    xh_panel: int
-    xh_step: int
-    slots: int
-    z: int
-    c: int
-
-
-class Workspace:
-    """Where the matrices of a tile lie in the memory of the thread that works on it.
-
-    Parameters
-    ----------
-    layout : Layout
-    steps, rows : int
-        Steps in a window, windows in a full tile.
-    keep : bool
-        Keep every step for the backward pass. A forecast alone overwrites Z and C, and the inputs
-        and hidden states of the top layer, step by step.
-
-    Attributes
-    ----------
-    panel : int
-        From panel to panel of a matrix of one step. Panels are a vector longer than their numbers:
-        at multiples of a memory page they would push each other out of the cache.
-    """
-
-    def __init__(self, layout: Layout, steps: int, rows: int, keep: bool):
-        architecture, cell = layout.architecture, layout.architecture.equations
-        lanes, units = layout.lanes, layout.hidden // layout.lanes
-        self.steps, self.rows, self.size = steps, rows, 0
-        self.step = rows * lanes
-        self.panel = self.step + lanes
-        self.z_step = cell.blocks * units * self.panel if keep else 0
-        self.c_step = (cell.states - 1) * units * self.panel if keep else 0
-        top = architecture.num_layers - 1
-        self._layers = {}
-        for layer in layout.layers:
-            slots = steps + 1 if keep or layer.number < top else 1
-            xh_panel = slots * self.step + lanes
-            self._layers[layer.number, layer.direction] = LayerSpace(
-                xh=self._place(layer.width // lanes * xh_panel),
-                xh_panel=xh_panel,
-                xh_step=self.step if slots > 1 else 0,
-                slots=slots,
-                z=self._place(cell.blocks * units * self.panel * (steps if keep else 1)),
-                c=self._place((cell.states - 1) * units * self.panel * (steps + 1 if keep else 1)),
-            )
-        output_size = layout.output_panels * self.panel
-        self.features = self._place(layout.feature_width // lanes * self.panel)
-        self.predicted = self._place(output_size)
-        self.target = self._place(output_size)
-        if keep:
-            self.dfeatures = self._place(architecture.directions * units * self.panel)
-            self.dstate = self._place(cell.states * units * self.panel)
-            self.chunk = min(-(-DEPTH // rows), steps)
-            self.dz_panel = self.chunk * self.step + lanes
-            self.dz = self._place(cell.blocks * units * self.dz_panel)
-            self.dout_step = architecture.directions * units * self.panel
-            self.dout = [self._place(steps * self.dout_step) for _ in range(top)]
-
-    def layer(self, layer: Layer) -> LayerSpace:
-        return self._layers[layer.number, layer.direction]
-
-    def _place(self, numbers: int) -> int:
-        start = self.size
-        self.size += round_up(numbers, 16)  # a cache line of float32
-        return start
 
 
 def _pad(numbers: np.ndarray, axis: int, size: int, nothing: int) -> np.ndarray:
@@ -257,7 +317,7 @@ def _by_block(matrix: np.ndarray, blocks: tuple[int, ...], first_block: int) -> 
     """(gates, hidden, columns) with gates in the order of their blocks, as one matrix."""
     ordered = np.empty_like(matrix)
     ordered[[block - first_block for block in blocks]] = matrix
-    return ordered.reshape(-1, matrix.shape[-1])
+    return ordered.reshape(matrix.shape[0] * matrix.shape[1], matrix.shape[2])
 
 
 def _alone(matrix: np.ndarray, nothing: int) -> np.ndarray:

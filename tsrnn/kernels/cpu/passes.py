@@ -126,43 +126,50 @@ def _backward_vector(cell: Cell):
     return apply
 
 
-def loss_pass(loss: type, real) -> Kernel:
+def loss_pass(loss: type, weighted: bool, real) -> Kernel:
     """The summed loss of a tile's predictions, and its slope, over the size of the batch, instead.
 
-    Arguments: outputs, how many panels they are, PREDICTED, TARGET, the panel of both.
+    Arguments: positions, outputs of each, how many panels they are; PREDICTED, TARGET, WEIGHT,
+    their panel, their step from position to position.
     """
-    apply = _loss_vector(loss)
+    apply = _loss_vector(loss, weighted)
 
     def run(context, arguments):
-        outputs, panels, predicted = arguments[0], arguments[1], arguments[2]
-        target, panel = arguments[3], arguments[4]
+        positions, outputs, panels = arguments[0], arguments[1], arguments[2]
+        predicted, target, weight = arguments[3], arguments[4], arguments[5]
+        panel, step = arguments[6], arguments[7]
         ws = buffer(real, context, WORKSPACE, 0)
         settings = buffer(FLOAT, context, LOSS_SETTINGS, 0)
-        factor = 1.0 / (context[WINDOWS] * outputs)
+        factor = 1.0 / (context[WINDOWS] * positions * outputs)
         total = 0.0
         L = lanes(ws)
-        for p in range(panels):
-            for b in range(context[COUNT]):
-                at = p * panel + b * L
-                total += apply(ws, settings, predicted + at, target + at, factor)
+        for p in range(positions):
+            for j in range(panels):
+                for b in range(context[COUNT]):
+                    at = p * step + j * panel + b * L
+                    total += apply(ws, settings, predicted + at, target + at, weight + at, factor)
         buffer(FLOAT, context, LOSSES, context[TILE])[0] = total
 
-    return network_call(run, f"loss-{loss.__name__}", real, loss)
+    name = f"loss-{loss.__name__}{'-weighted' * weighted}"
+    return network_call(run, name, real, loss)
 
 
-def _loss_vector(loss: type):
+def _loss_vector(loss: type, weighted: bool):
     @intrinsic
-    def apply(typing_context, ws, settings, predicted, target, factor):
+    def apply(typing_context, ws, settings, predicted, target, weight, factor):
         def codegen(context, builder, signature, arguments):
-            ws_, settings, predicted, target, factor = arguments
+            ws_, settings, predicted, target, weight, factor = arguments
             memory = Memory(builder, ws_, lanes_of(ws))
             bound = with_fields(loss, memory, settings)
             error = memory.load(predicted) - memory.load(target)
-            slope = bound.slope(error) * memory.splat(factor)
+            value, slope = bound.value(error), bound.slope(error) * memory.splat(factor)
+            if weighted:
+                weights = memory.load(weight)
+                value, slope = value * weights, slope * weights
             memory.store(slope, predicted)
-            return bound.value(error).total()
+            return value.total()
 
-        return types.float64(ws, FLOATS, INT, INT, FLOAT), codegen
+        return types.float64(ws, FLOATS, INT, INT, INT, FLOAT), codegen
 
     return apply
 

@@ -19,7 +19,12 @@ _NETWORK_KERNELS = (
     pack_kernel,
     collect_kernel,
     data.read_inputs,
+    data.read_numbers,
     data.read_targets,
+    data.read_weights,
+    data.look_up,
+    data.add_to_table,
+    data.clear_gradient,
     data.write_predictions,
     data.clear_spare_rows,
     data.fill,
@@ -34,7 +39,7 @@ def compile_all(cells, dtypes, losses, optimizers) -> None:
     makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)
     makers += [(step, cell) for cell in cells for step in steps]
-    makers += [(passes.loss_pass, loss) for loss in losses]
+    makers += [(passes.loss_pass, loss, weighted) for loss in losses for weighted in (False, True)]
     makers += [(passes.optimizer_pass, optimizer) for optimizer in optimizers]
     reals = [getattr(types, np.dtype(dtype).name) for dtype in dtypes]
     kernels = [kernel(make, *what, real) for real in reals for make, *what in makers]

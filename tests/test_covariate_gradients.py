@@ -1,0 +1,190 @@
+"""Covariates, categories, the decoder and weights: kernels against differences and two oracles."""
+
+import numpy as np
+import pytest
+from conftest import named
+from test_gradients import each_cell, each_dtype, each_shape, relative
+
+from tsrnn.kernels import Columns
+from tsrnn.kernels.reference import Reference
+from tsrnn.losses import LOSSES, SquaredError
+
+pytestmark = pytest.mark.kernels
+
+COLUMNS = {
+    "targets": Columns(2),
+    "past": Columns(1, past=2),
+    "known": Columns(1, known=3),
+    "past categories": Columns(2, past_categories=(5,)),
+    "known categories": Columns(1, known_categories=(2, 7)),
+    "all": Columns(2, 1, 2, (3,), (4, 40)),
+}
+each_columns = pytest.mark.parametrize("columns", COLUMNS.values(), ids=COLUMNS)
+each_strategy = pytest.mark.parametrize("decoder", [False, True], ids=["direct", "seq2seq"])
+
+
+def assert_like_reference(engine, batch, tolerance, dropout=0.0):
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters))
+    loss = engine.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
+    wanted_loss, wanted = reference.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
+    assert relative(loss, wanted_loss) <= tolerance
+    found = named(engine.architecture, engine.gradient)
+    assert set(found) == set(wanted)
+    largest = max(np.abs(values).max(initial=0) for values in wanted.values())
+    for name, values in wanted.items():
+        assert np.abs(found[name] - values).max(initial=0) <= tolerance * largest, name
+    assert relative(engine.predict(batch), reference.predict(batch)) <= tolerance
+
+
+@each_cell
+@each_shape
+@each_columns
+@each_strategy
+def test_kernels_agree_with_the_reference(problem, cell, layers, directions, columns, decoder):
+    options = {"columns": columns, "decoder": decoder, "horizon": 9, "weighted": True}
+    engine, batch = problem(cell, layers, directions, **options)
+    assert_like_reference(engine, batch, 1e-10, dropout=0.3)
+
+
+@each_columns
+@each_strategy
+@each_dtype
+@pytest.mark.parametrize("count", [1, 15, 70])
+def test_every_size_of_batch(problem, columns, decoder, dtype, tolerance, count):
+    options = {"columns": columns, "decoder": decoder, "count": count, "horizon": 20}
+    engine, batch = problem("lstm", 2, 2, dtype, **options)
+    assert_like_reference(engine, batch, tolerance)
+
+
+@pytest.mark.parametrize("hidden", [1, 8, 17])
+@pytest.mark.parametrize("horizon", [1, 5, 16, 33])
+@pytest.mark.parametrize("targets", [1, 3, 16])
+@each_strategy
+def test_every_width_and_horizon(problem, hidden, horizon, targets, decoder):
+    columns = Columns(targets, 1, 4, (3,), (6,))
+    options = {"hidden": hidden, "horizon": horizon, "steps": 3}
+    engine, batch = problem("gru", columns=columns, decoder=decoder, **options)
+    assert_like_reference(engine, batch, 1e-10)
+
+
+@each_cell
+@each_columns
+@each_strategy
+def test_gradient_is_the_slope_of_the_loss(problem, cell, columns, decoder):
+    options = {"columns": columns, "decoder": decoder, "weighted": True}
+    engine, batch = problem(cell, 2, 2, **options)
+    loss = LOSSES["mse"]()
+    engine.loss_and_gradient(batch, loss)
+    gradient, start = engine.gradient.copy(), engine.parameters.copy()
+    random, size = np.random.default_rng(1), 1e-5
+    for _ in range(4):  # a direction tests all parameters at once
+        direction = random.normal(size=gradient.size)
+        direction /= np.linalg.norm(direction)
+        losses = []
+        for side in (2, 1, -1, -2):
+            engine.parameters[:] = start + side * size * direction
+            losses.append(engine.loss(batch, loss))
+        engine.parameters[:] = start
+        slope = (-losses[0] + 8 * losses[1] - 8 * losses[2] + losses[3]) / (12 * size)
+        assert abs(gradient @ direction - slope) <= 1e-7 * np.linalg.norm(gradient)
+
+
+@each_cell
+@each_columns
+@each_strategy
+@each_dtype
+def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tolerance):
+    torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
+    engine, batch = problem(cell, 2, 2, dtype, columns=columns, decoder=decoder, weighted=True)
+    theirs = {
+        name: torch.from_numpy(values.astype("float64")).requires_grad_()
+        for name, values in named(engine.architecture, engine.parameters).items()
+    }
+    predicted, wanted = _forecast_with_pytorch(torch, engine.architecture, theirs, batch)
+    wanted_loss = wanted(predicted)
+    wanted_loss.backward()
+    assert relative(engine.loss_and_gradient(batch, SquaredError()), wanted_loss.item()) < tolerance
+    found = named(engine.architecture, engine.gradient)
+    slopes = {
+        name: np.zeros(values.shape) if values.grad is None else values.grad.numpy()
+        for name, values in theirs.items()
+    }
+    largest = max(np.abs(slope).max(initial=0) for slope in slopes.values())
+    for name, slope in slopes.items():
+        assert np.abs(found[name] - slope).max(initial=0) <= tolerance * largest, name
+    flat = predicted.detach().numpy().reshape(batch.count, -1)
+    assert relative(engine.predict(batch), flat) <= tolerance
+
+
+def _forecast_with_pytorch(torch, architecture, parameters, batch):
+    """Predictions (N, horizon, targets), and the function that gives their loss."""
+    columns, windows, horizon = architecture.columns, batch.windows, architecture.horizon
+    series = torch.from_numpy(windows.series.astype("float64"))
+    location, scale = (
+        torch.from_numpy(values.astype("float64"))[:, None]
+        for values in (windows.location, windows.inverse_scale)
+    )
+    starts = torch.from_numpy(windows.starts)[:, None]
+
+    def rows(steps):  # (N, steps, width)
+        return series[starts + steps]
+
+    def vectors(values, tables):
+        found = []
+        for i in tables:
+            codes = values[:, :, columns.numbers + i].long()
+            vector = torch.nn.functional.embedding(codes.clamp(min=0), parameters[f"embedding.{i}"])
+            found.append(torch.where(codes[..., None] < 0, torch.zeros_like(vector), vector))
+        return found
+
+    tables = range(len(columns.categories))
+    first_known = columns.targets + columns.past
+    past = rows(torch.arange(windows.steps))
+    y = (past[:, :, : columns.targets] - location) * scale
+    x = [y, past[:, :, columns.targets : columns.numbers], *vectors(past, tables)]
+    future = rows(windows.steps - 1 + torch.arange(horizon))
+    known = vectors(future, tables[len(columns.past_categories) :])
+    known = torch.cat([future[:, :, first_known : columns.numbers], *known], dim=2)
+
+    _, states = _run_with_pytorch(torch, architecture, parameters, "", torch.cat(x, dim=2))
+    weight, bias = parameters["head.weight"], parameters["head.bias"]
+    if architecture.decoder:
+        states = tuple(state.unflatten(0, (2, 2)).sum(dim=1) for state in states)
+        h, _ = _run_with_pytorch(torch, architecture, parameters, "decoder.", known, states)
+        predicted = h @ weight.T + bias
+    else:
+        last = torch.cat(list(states[0][-2:]), dim=1)
+        predicted = (last @ weight.T + bias).unflatten(1, (horizon, columns.targets))
+        if known.shape[2]:
+            shape = (horizon, columns.targets, -1)
+            own = parameters["head.known_weight"].reshape(shape)
+            predicted = predicted + torch.einsum("nkf,kcf->nkc", known, own)
+    after = windows.steps + torch.arange(horizon)
+    target = (rows(after)[:, :, : columns.targets] - location) * scale
+    weights = torch.from_numpy(windows.weights.astype("float64"))[starts + after][..., None]
+    return predicted, lambda found: (weights * (found - target) ** 2).mean()
+
+
+def _run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
+    kind = architecture.cell.split("_")[0].upper()
+    options = {"nonlinearity": architecture.cell[4:]} if kind == "RNN" else {}
+    if not x.shape[2]:  # PyTorch wants inputs; zeros do nothing
+        x = torch.zeros(*x.shape[:2], 1, dtype=torch.float64)
+        parameters = dict(parameters)
+        name = prefix + "weight_ih_l0"
+        parameters[name] = torch.zeros(len(parameters[name]), 1, dtype=torch.float64)
+    net = getattr(torch.nn, kind)(
+        x.shape[2],
+        architecture.hidden_size,
+        2,
+        batch_first=True,
+        bidirectional=not prefix,
+        dtype=torch.float64,
+        **options,
+    )
+    own = {name: parameters[prefix + name] for name, _ in net.named_parameters()}
+    if states is not None:
+        states = states if kind == "LSTM" else states[0]
+    arguments = (x,) if states is None else (x, states)
+    outputs, last = torch.func.functional_call(net, own, arguments)
+    return outputs, last if kind == "LSTM" else (last,)

@@ -1,0 +1,210 @@
+"""A stack of recurrent layers over a tile of windows: forward and backward.
+
+See ``workspace`` for the matrices that stand in capitals here.
+"""
+
+from collections.abc import Callable
+
+from tsrnn.kernels.cpu import data, passes
+from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
+from tsrnn.kernels.cpu.layout import Layer, Stack, round_up
+from tsrnn.kernels.cpu.native import kernel
+from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
+from tsrnn.kernels.cpu.recorder import Recorder
+from tsrnn.kernels.cpu.workspace import LayerSpace, StackSpace
+
+
+class Layers:
+    """Writes the layers of one stack to a tape.
+
+    Parameters
+    ----------
+    recorder : Recorder
+    stack : Stack
+    space : StackSpace
+    first_row : int
+        The row of a window that the first step reads.
+    first_place : int or None
+        Dropout's number for the first layer and step; None without dropout.
+    """
+
+    def __init__(self, recorder: Recorder, stack: Stack, space: StackSpace, first_row, first_place):
+        self.out, self.stack, self.space = recorder, stack, space
+        self.first_row, self.first_place = first_row, first_place
+        self.layout, self.ws = recorder.layout, recorder.ws
+        self.cell = self.layout.architecture.equations
+        self.steps, self.units = space.steps, recorder.units
+        self.panel = self.ws.panel
+
+    def time(self, direction: int, step: int) -> int:
+        """The reverse direction's first step is at the window's end. Its own inverse."""
+        return self.steps - 1 - step if direction else step
+
+    # Forward
+
+    def start(self, layer: Layer, before: "Layers | None") -> None:
+        """The first states: 0, or the last ones of another stack, summed over directions."""
+        at, states = self.space.layer(layer), (self.cell.states - 1) * self.units
+        self.out.fill(at.xh, self.units, at.xh_panel)
+        self.out.fill(at.c, states, self.panel)
+        for source in before.stack.layers_of(layer.number) if before else ():
+            last = before.space.layer(source)
+            h, c = last.xh + before.steps * last.xh_step, last.c + before.steps * self.ws.c_step
+            self.out.copy(h, last.xh_panel, at.xh, at.xh_panel, self.units, 1)
+            self.out.copy(c, self.panel, at.c, self.panel, states, 1)
+        self.out.fill_ones(at.xh + self.units * at.xh_panel, at.slots)
+
+    def forward(self, before: "Layers | None", collect: Callable) -> None:
+        """Step by step; ``collect(layer, s, h, panel)`` is told where the top layers' h lies."""
+        for layer in self.stack.layers:
+            at = self.space.layer(layer)
+            self.start(layer, before)
+            for s in range(self.steps):
+                self.read_step(layer, at, s)
+                self.forward_step(layer, at, s)
+                if layer.number == self.stack.top:
+                    collect(layer, s, at.xh + (s + 1) * at.xh_step, at.xh_panel)
+
+    def read_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+        """x_s: from the windows, or the layer below, thinned by dropout."""
+        t, lanes = self.time(layer.direction, s), self.layout.lanes
+        x = at.xh + layer.start_x // lanes * at.xh_panel + s * at.xh_step
+        if layer.number == 0:
+            first = layer.start_x % lanes
+            self.out.read(self.stack.reads, self.first_row + t, x, at.xh_panel, first)
+            return
+        for below in self.stack.layers_of(layer.number - 1):
+            source = self.space.layer(below)
+            h = source.xh + (self.time(below.direction, t) + 1) * source.xh_step
+            to = x + below.direction * self.units * at.xh_panel
+            self.out.copy(h, source.xh_panel, to, at.xh_panel, self.units)
+            self.drop(layer, below, t, to, at.xh_panel)
+
+    def has_state(self, s: int) -> bool:
+        """Whether the state before a step is anything but 0."""
+        return s > 0 or self.stack.decoder
+
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+        """z_s = [h_{s-1} 1 x_s] W, then the cell."""
+        blocks, gates, h = self.cell.blocks, self.cell.gates, self.has_state(s)
+        # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each.
+        self.product(layer, s, 0, blocks - gates, x=True)
+        self.product(layer, s, blocks - gates, gates, x=True, h=h)
+        self.product(layer, s, gates, blocks, h=h)
+        self.add_step(passes.step_forward, at, s)
+
+    def product(self, layer: Layer, s, block, last_block, x=False, h=False) -> None:
+        """Z[block:last_block] = XH W[:, block:last_block], over the columns that count."""
+        at, lanes, panels = self.space.layer(layer), self.layout.lanes, last_block - block
+        xh, w = at.xh + s * at.xh_step, layer.forward + block * self.units * layer.width * lanes
+        z = at.z + s * self.ws.z_step + block * self.units * self.panel
+        for first, last in layer.columns(x, h) if panels > 0 else ():
+            self.out.multiply(
+                *(self.out.rows, panels * self.units, round_up(last - first, UNROLL)),
+                *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
+                *(WEIGHTS, w + first * lanes, layer.width * lanes),
+                *(WORKSPACE, z, self.panel),
+                (first, last) != layer.columns(x, h)[0],
+            )
+
+    def add_step(self, make, at: LayerSpace, s: int, *more: int) -> None:
+        """The cell's equations at step s."""
+        c, h = at.c + s * self.ws.c_step, at.xh + s * at.xh_step
+        self.out.tape.add(
+            kernel(make, self.layout.architecture.cell, self.layout.real),
+            *(self.out.rows, self.units, at.z + s * self.ws.z_step),
+            *(c, c + self.ws.c_step, self.panel),
+            *(h, h + at.xh_step, at.xh_panel),
+            *more,
+        )
+
+    # Backward
+
+    def backward(self, after: "Layers | None", spread: Callable) -> None:
+        """From the top; ``spread(layer, s, dh)`` adds what the head says of the top layers' h."""
+        for layer in sorted(self.stack.layers, key=lambda layer: -layer.number):
+            at = self.space.layer(layer)
+            self.start_dstate(layer, at, after)
+            for s in reversed(range(self.steps)):
+                if layer.number == self.stack.top:
+                    spread(layer, s, at.dstate)
+                self.backward_step(layer, at, s)
+                if s % self.ws.chunk == 0:
+                    self.weight_gradient(layer, s, min(s + self.ws.chunk, self.steps))
+            if layer.number > 0 and layer.direction == self.stack.directions - 1:
+                self.drop_derivatives(layer)
+
+    def start_dstate(self, layer: Layer, at: LayerSpace, after: "Layers | None") -> None:
+        """DSTATE after the last step: 0, or that of the stack that went on from there."""
+        panels = self.cell.states * self.units
+        if after is None:
+            self.out.fill(at.dstate, panels, self.panel)
+            return
+        (next_layer,) = after.stack.layers_of(layer.number)
+        source = after.space.layer(next_layer).dstate
+        self.out.copy(source, self.panel, at.dstate, self.panel, panels)
+
+    def backward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+        """The cell, then through the weights to the state before and DOUT of the layer below."""
+        t, dz_panel = self.time(layer.direction, s), self.ws.dz_panel
+        if layer.number < self.stack.top:
+            dout = self.space.dout[layer.number] + t * self.space.dout_step
+            dout += layer.direction * self.units * self.panel
+            self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1)
+        dz = self.ws.dz + s % self.ws.chunk * self.ws.step
+        self.add_step(passes.step_backward, at, s, at.dstate, dz, dz_panel)
+        depth = self.cell.gates * self.layout.hidden
+        if self.has_state(s):
+            own = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
+            place = at.dstate, self.panel, self.units
+            self.out.through(own, dz_panel, depth, layer.back_h, *place, 1)
+        if layer.number > 0:
+            below = self.space.dout[layer.number - 1] + t * self.space.dout_step
+            place = below, self.panel, self.stack.directions * self.units
+            self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
+        elif self.stack.reads.tables:
+            panels = self.layout.padded(self.stack.reads.embedded_width) // self.layout.lanes
+            place = self.space.dx, self.panel, panels
+            self.out.through(dz, dz_panel, depth, layer.back_x, *place)
+            self.out.unread(self.stack.reads, self.first_row + t, self.space.dx, self.panel)
+
+    def weight_gradient(self, layer: Layer, s: int, end: int) -> None:
+        """[dW_hh db dW_ih] += sum over steps from s and windows of [h 1 x]^T dz, by block."""
+        blocks, gates = self.cell.blocks, self.cell.gates
+        self.weight_product(layer, s, end, 0, blocks - gates, x=True)
+        self.weight_product(layer, s, end, blocks - gates, gates, x=True, h=True)
+        self.weight_product(layer, s, end, gates, blocks, h=True)
+
+    def weight_product(self, layer: Layer, s, end, block, last_block, x=False, h=False) -> None:
+        """dW[:, block:last_block] += XH^T DZ[block:last_block], over the columns that count."""
+        at, lanes, panels = self.space.layer(layer), self.layout.lanes, last_block - block
+        dz = self.ws.dz + block * self.units * self.ws.dz_panel
+        gradient = layer.gradient + block * self.units * layer.width * lanes
+        for first, last in layer.columns(x, h) if panels > 0 else ():
+            xh = at.xh + first // lanes * at.xh_panel
+            for step, run in self.out.runs(end - s):
+                self.out.multiply(
+                    *(round_up(last - first, TILE_ROWS), panels * self.units, run * self.out.rows),
+                    *(WORKSPACE, xh + (s + step) * at.xh_step, at.xh_panel),
+                    *(WORKSPACE, dz + step * self.ws.step, self.ws.dz_panel),
+                    *(GRADIENT, gradient + first * lanes, layer.width * lanes),
+                    end < self.steps or step > 0,
+                    transposed=True,
+                )
+
+    # Dropout
+
+    def drop_derivatives(self, layer: Layer) -> None:
+        """The derivatives of the layer below pass where its outputs passed."""
+        for below in self.stack.layers_of(layer.number - 1):
+            dout = self.space.dout[below.number] + below.direction * self.units * self.panel
+            for t in range(self.steps):
+                self.drop(layer, below, t, dout + t * self.space.dout_step, self.panel)
+
+    def drop(self, layer: Layer, below: Layer, t: int, start: int, panel: int) -> None:
+        """Dropout on what one direction below hands up to ``layer`` at time t."""
+        if self.first_place is not None:
+            size = self.layout.architecture.hidden_size
+            place = self.first_place + layer.number * self.steps + t
+            units = below.direction * size, self.stack.directions * size
+            self.out.add(data.drop, self.out.rows, start, panel, size, place, *units)
