@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tsrnn.frames import read_target, steps_after
+from tsrnn.frames.future import read_future
+from tsrnn.frames.panels import Roles
+from tsrnn.frames.reading import read_history, read_training
 
 MONTHS = pd.date_range("2020-01-01", periods=4, freq="MS", name="month")
 DAYS = pd.date_range("2024-01-01", periods=10, freq="D")
@@ -20,6 +22,23 @@ DAYS = pd.date_range("2024-01-01", periods=10, freq="D")
 def says(*words):
     """A pattern for messages that hold all these words."""
     return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
+
+
+def read(data, freq=None):
+    return read_training(None, data, Roles(freq=freq))
+
+
+def after(panel, steps):
+    return panel.timeline.future(np.arange(steps), np.zeros(steps, int))
+
+
+def steps(panel, X):
+    return read_future(X, panel, Roles()).steps
+
+
+def wrapped(panel, values):
+    """Forecasts of the first steps after the end."""
+    return panel.wrap(values, np.zeros(len(values), int), np.arange(len(values)))
 
 
 # What is accepted
@@ -42,64 +61,64 @@ def says(*words):
     ],
 )
 def test_kind_and_shape(data, kind, shape):
-    target = read_target(data)
+    target = read(data)
     assert target.kind == kind
-    assert target.values.shape == shape == (target.n_rows, target.n_targets)
-    assert target.values.flags.c_contiguous
+    assert target.targets.shape == shape == (target.n_rows, target.n_targets)
+    assert target.targets.flags.c_contiguous
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f8", "g", ">f8", "i1", "i8", "u2", "u8", ">i4"])
 def test_other_dtypes_become_native_float64(dtype):
-    target = read_target(np.arange(3).astype(dtype))
-    assert target.values.dtype == np.float64
-    assert target.values.dtype.isnative
-    assert target.values[:, 0].tolist() == [0, 1, 2]
+    target = read(np.arange(3).astype(dtype))
+    assert target.targets.dtype == np.float64
+    assert target.targets.dtype.isnative
+    assert target.targets[:, 0].tolist() == [0, 1, 2]
 
 
 def test_float32_stays():
-    assert read_target(np.ones(3, "f4")).values.dtype == np.float32
-    assert read_target(np.ones(3, ">f4")).values.dtype == np.float32
-    assert read_target(pd.Series([1, 2], dtype="Float32")).values.dtype == np.float32
+    assert read(np.ones(3, "f4")).targets.dtype == np.float32
+    assert read(np.ones(3, ">f4")).targets.dtype == np.float32
+    assert read(pd.Series([1, 2], dtype="Float32")).targets.dtype == np.float32
     frame = pd.DataFrame(np.ones((3, 2), "f4"))
-    assert read_target(frame).values.dtype == np.float32
-    assert read_target(frame.assign(c=1)).values.dtype == np.float64
+    assert read(frame).targets.dtype == np.float32
+    assert read(frame.assign(c=1)).targets.dtype == np.float64
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "UInt8", "Float64"])
 def test_nullable_dtypes(dtype):
-    assert read_target(pd.Series([1, 2], dtype=dtype)).values.tolist() == [[1], [2]]
+    assert read(pd.Series([1, 2], dtype=dtype)).targets.tolist() == [[1], [2]]
     frame = pd.DataFrame({"a": pd.array([1, 2], dtype=dtype), "b": [0.5, 1.5]})
-    assert read_target(frame).values.tolist() == [[1, 0.5], [2, 1.5]]
+    assert read(frame).targets.tolist() == [[1, 0.5], [2, 1.5]]
     with pytest.raises(ValueError, match=says("NaN", "row 1", "1 of 2")):
-        read_target(pd.Series([1, pd.NA], dtype=dtype))
+        read(pd.Series([1, pd.NA], dtype=dtype))
 
 
 @pytest.mark.parametrize("dtype", ["int64[pyarrow]", "double[pyarrow]", "float[pyarrow]"])
 def test_arrow_dtypes(dtype):
     pytest.importorskip("pyarrow")
-    target = read_target(pd.Series([1, 2], dtype=dtype))
-    assert target.values.tolist() == [[1], [2]]
-    assert target.values.dtype == ("f4" if dtype.startswith("float") else "f8")
+    target = read(pd.Series([1, 2], dtype=dtype))
+    assert target.targets.tolist() == [[1], [2]]
+    assert target.targets.dtype == ("f4" if dtype.startswith("float") else "f8")
     with pytest.raises(ValueError, match=says("NaN", "row 0")):
-        read_target(pd.Series([None, 2], dtype=dtype))
+        read(pd.Series([None, 2], dtype=dtype))
 
 
 def test_values_are_a_read_only_view_where_nothing_is_converted():
     array = np.arange(6.0).reshape(3, 2)
-    assert np.shares_memory(read_target(array).values, array)
+    assert np.shares_memory(read(array).targets, array)
     series = pd.Series([1.0, 2.0])
-    assert np.shares_memory(read_target(series).values, series.to_numpy())
-    assert np.shares_memory(read_target(series.to_frame()).values, series.to_numpy())
+    assert np.shares_memory(read(series).targets, series.to_numpy())
+    assert np.shares_memory(read(series.to_frame()).targets, series.to_numpy())
     for data in (array, series, series.to_frame(), [1, 2]):
-        assert not read_target(data).values.flags.writeable
+        assert not read(data).targets.flags.writeable
     assert array.flags.writeable
 
 
 @pytest.mark.parametrize("array", [np.asfortranarray(np.ones((4, 3))), np.ones((8, 3))[::2]])
 def test_other_memory_orders(array):
-    assert read_target(array).values.flags.c_contiguous
-    assert read_target(pd.DataFrame(array)).values.flags.c_contiguous
-    assert read_target(pd.DataFrame(array)[1]).values.flags.c_contiguous
+    assert read(array).targets.flags.c_contiguous
+    assert read(pd.DataFrame(array)).targets.flags.c_contiguous
+    assert read(pd.DataFrame(array)[1]).targets.flags.c_contiguous
 
 
 # The way back
@@ -107,9 +126,9 @@ def test_other_memory_orders(array):
 
 def test_series_comes_back():
     y = pd.Series([1.0, 2, 3, 4], MONTHS, name="sales")
-    target = read_target(y)
+    target = read(y)
     assert target.names == ("sales",)
-    forecast = target.wrap(np.array([[5.0], [6.0]]), target.future_index(2))
+    forecast = wrapped(target, np.array([[5.0], [6.0]]))
     months = pd.date_range("2020-05-01", periods=2, freq="MS", name="month")
     pd.testing.assert_series_equal(forecast, pd.Series([5.0, 6.0], months, name="sales"))
 
@@ -126,24 +145,23 @@ def test_series_comes_back():
 )
 def test_frame_comes_back(columns):
     frame = pd.DataFrame(np.ones((4, 2)), MONTHS, columns=columns)
-    target = read_target(frame)
+    target = read(frame)
     assert target.names == tuple(frame.columns)
-    forecast = target.wrap(np.ones((4, 2)), target.index)
-    pd.testing.assert_frame_equal(forecast, frame)
+    forecast = wrapped(target, np.ones((4, 2)))
+    pd.testing.assert_frame_equal(forecast, frame.set_axis(after(target, 4)))
 
 
 def test_one_column_frame_stays_a_frame():
-    target = read_target(pd.DataFrame({"a": [1.0, 2.0]}))
-    assert isinstance(target.wrap(np.ones((1, 1)), target.future_index(1)), pd.DataFrame)
+    target = read(pd.DataFrame({"a": [1.0, 2.0]}))
+    assert isinstance(wrapped(target, np.ones((1, 1))), pd.DataFrame)
 
 
 @pytest.mark.parametrize(("data", "ndim"), [([1, 2], 1), (np.ones(3), 1), (np.ones((3, 1)), 2)])
 def test_arrays_come_back(data, ndim):
-    target = read_target(data)
+    target = read(data)
     assert target.names is None
-    assert target.index is None
-    assert target.future_index(3) is None
-    forecast = target.wrap(np.zeros((2, 1), "f4"), None)
+    assert target.timeline is None
+    forecast = wrapped(target, np.zeros((2, 1), "f4"))
     assert type(forecast) is np.ndarray
     assert forecast.ndim == ndim
     assert forecast.dtype == np.float32
@@ -151,17 +169,17 @@ def test_arrays_come_back(data, ndim):
 
 @pytest.mark.parametrize("name", [None, "y", 3, ("a", 1)])
 def test_series_name_comes_back(name):
-    target = read_target(pd.Series([1.0, 2.0], name=name))
+    target = read(pd.Series([1.0, 2.0], name=name))
     assert target.names == (name,)
-    assert target.wrap(np.ones((1, 1)), target.future_index(1)).name == name
+    assert wrapped(target, np.ones((1, 1))).name == name
 
 
 @pytest.mark.parametrize("freq", ["h", "MS", pd.DateOffset(months=1)])
 def test_targets_travel_to_other_processes(freq):
-    target = read_target(pd.Series(1.0, pd.date_range("2024", periods=5, freq=freq, tz="UTC")))
+    target = read(pd.Series(1.0, pd.date_range("2024", periods=5, freq=freq, tz="UTC")))
     copy = pickle.loads(pickle.dumps(target))
-    assert (copy.future_index(3) == target.future_index(3)).all()
-    np.testing.assert_array_equal(copy.values, target.values)
+    assert (after(copy, 3) == after(target, 3)).all()
+    np.testing.assert_array_equal(copy.targets, target.targets)
 
 
 @given(
@@ -175,9 +193,9 @@ def test_targets_travel_to_other_processes(freq):
 @settings(deadline=None)
 def test_values_survive(array, container):
     data = {"array": array, "list": array.tolist(), "frame": pd.DataFrame(array)}[container]
-    target = read_target(data)
-    np.testing.assert_array_equal(target.values, array)
-    back = target.wrap(target.values, target.index)
+    target = read(data)
+    np.testing.assert_array_equal(target.targets, array)
+    back = wrapped(target, target.targets)
     np.testing.assert_array_equal(np.asarray(back), array)
 
 
@@ -187,7 +205,7 @@ def test_values_survive(array, container):
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (None, TypeError, ["y must be", "not None"]),
+        (None, TypeError, ["X must be", "not None"]),
         (3.0, TypeError, ["list of numbers", "not float"]),
         ("1,2,3", TypeError, ["not str"]),
         ({"a": [1, 2]}, TypeError, ["not dict"]),
@@ -212,7 +230,7 @@ def test_values_survive(array, container):
 )
 def test_refused_containers(data, error, words):
     with pytest.raises(error, match=says(*words)):
-        read_target(data)
+        read(data)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +250,9 @@ def test_refused_containers(data, error, words):
 def test_refused_dtypes(values, words):
     series = pd.Series(values)
     with pytest.raises(TypeError, match=says("y has dtype", *words)):
-        read_target(series)
+        read(series)
     with pytest.raises(TypeError, match=says("column 'bad' of y has dtype", *words)):
-        read_target(pd.DataFrame({"good": 1.0, "bad": series}))
+        read(pd.DataFrame({"good": 1.0, "bad": series}))
 
 
 @pytest.mark.parametrize(
@@ -250,13 +268,13 @@ def test_refused_dtypes(values, words):
 )
 def test_refused_array_dtypes(data, words):
     with pytest.raises(TypeError, match=says("y has dtype", *words)):
-        read_target(data)
+        read(data)
 
 
 @pytest.mark.parametrize("data", [np.ones(3) + 1j, pd.Series([1j, 2])])
 def test_complex_is_refused(data):
     with pytest.raises(ValueError, match=says("Complex data not supported", "complex128")):
-        read_target(data)
+        read(data)
 
 
 @pytest.mark.parametrize(
@@ -274,63 +292,63 @@ def test_complex_is_refused(data):
 )
 def test_missing_and_infinite_values(data, words):
     with pytest.raises(ValueError, match=says(*words)):
-        read_target(data)
+        read(data)
 
 
 def test_the_given_name_is_used():
     with pytest.raises(ValueError, match="history is empty"):
-        read_target([], name="history")
+        read_history([], None, read([1.0, 2.0]), Roles())
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3], pd.Series([1, 2, 3])])
 def test_freq_without_dates(data):
     with pytest.raises(ValueError, match=says("freq='D'", "dates")):
-        read_target(data, freq="D")
+        read(data, freq="D")
 
 
 # Rows after the end
 
 
 def test_rows_of_arrays_follow():
-    series, array = read_target(pd.Series([1.0, 2.0], MONTHS[:2])), read_target([1, 2, 3])
+    series, array = read(pd.Series([1.0, 2.0], MONTHS[:2])), read([1, 2, 3])
     for rows in (np.ones((5, 2)), np.ones(5), [1] * 5, (1,) * 5):
-        assert steps_after(series, rows).tolist() == [0, 1, 2, 3, 4]
-        assert steps_after(array, rows).tolist() == [0, 1, 2, 3, 4]
-    assert steps_after(array, pd.Series([1.0, 2.0], MONTHS[:2])).tolist() == [0, 1]
+        assert steps(series, rows).tolist() == [0, 1, 2, 3, 4]
+        assert steps(array, rows).tolist() == [0, 1, 2, 3, 4]
+    assert steps(array, pd.Series([1.0, 2.0], MONTHS[:2])).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("rows", [None, 3, "abc", {"a": 1}, iter([])])
 def test_other_rows_are_refused(rows):
-    with pytest.raises(TypeError, match=says("future must be", "not")):
-        steps_after(read_target([1, 2]), rows, name="future")
+    with pytest.raises(TypeError, match=says("X must be", "not")):
+        steps(read([1, 2]), rows)
 
 
 @pytest.mark.parametrize("rows", [pd.DataFrame(), pd.Series(dtype=float), [], np.empty((0, 3))])
 def test_no_rows(rows):
-    assert steps_after(read_target(pd.Series([1.0, 2.0], MONTHS[:2])), rows).shape == (0,)
+    assert steps(read(pd.Series([1.0, 2.0], MONTHS[:2])), rows).shape == (0,)
 
 
 def test_rows_are_located_by_their_stamps():
-    target = read_target(pd.Series(np.arange(4.0), MONTHS))
+    target = read(pd.Series(np.arange(4.0), MONTHS))
     stamps = pd.to_datetime(["2020-08-01", "2020-05-01", "2021-05-01"])
-    assert steps_after(target, pd.DataFrame(index=stamps)).tolist() == [3, 0, 12]
-    assert steps_after(target, pd.Series(0.0, stamps)).tolist() == [3, 0, 12]
+    assert steps(target, pd.DataFrame(index=stamps)).tolist() == [3, 0, 12]
+    assert steps(target, pd.Series(0.0, stamps)).tolist() == [3, 0, 12]
 
 
 def test_units_of_stamps_may_differ():
-    target = read_target(pd.Series(np.arange(10.0), DAYS.as_unit("s")))
-    hourly = read_target(pd.Series([1.0, 2.0], pd.DatetimeIndex(["2024", "2024-01-01 01:00"])))
+    target = read(pd.Series(np.arange(10.0), DAYS.as_unit("s")))
+    hourly = read(pd.Series([1.0, 2.0], pd.DatetimeIndex(["2024", "2024-01-01 01:00"])))
     for unit in ("s", "ms", "us", "ns"):
         rows = pd.DataFrame(index=pd.to_datetime(["2024-01-11", "2024-01-13"]).as_unit(unit))
-        assert steps_after(target, rows).tolist() == [0, 2]
-        assert steps_after(hourly, rows).tolist() == [238, 286]
+        assert steps(target, rows).tolist() == [0, 2]
+        assert steps(hourly, rows).tolist() == [238, 286]
 
 
 def test_stamps_between_ticks_are_refused():
     stamps = pd.date_range("2024", periods=3, freq="h", unit="s")
     rows = pd.DataFrame(index=pd.to_datetime(["2024-01-01 03:00:00.5"]))
     with pytest.raises(ValueError, match="frequency h"):
-        steps_after(read_target(pd.Series(1.0, stamps)), rows)
+        steps(read(pd.Series(1.0, stamps)), rows)
 
 
 @pytest.mark.parametrize(
@@ -347,40 +365,40 @@ def test_stamps_between_ticks_are_refused():
 )
 def test_rows_off_the_dates(stamps, error, words):
     stamps = pd.to_datetime(stamps) if isinstance(stamps[0], str) and len(stamps) > 1 else stamps
-    target = read_target(pd.Series(np.ones(10), DAYS))
+    target = read(pd.Series(np.ones(10), DAYS))
     with pytest.raises(error, match=says(*words)) as caught:
-        steps_after(target, pd.DataFrame(index=stamps))
+        steps(target, pd.DataFrame(index=stamps))
     if "NaT" not in words:
         assert "end at 2024-01-10 00:00:00" in str(caught.value)
         assert "first step after them is 2024-01-11 00:00:00" in str(caught.value)
 
 
 def test_other_time_zone_is_refused():
-    target = read_target(pd.Series(np.ones(10), DAYS.tz_localize("Europe/Berlin")))
+    target = read(pd.Series(np.ones(10), DAYS.tz_localize("Europe/Berlin")))
     with pytest.raises(ValueError, match=says("UTC", "Europe/Berlin", "2024-01-11 00:00:00+01:00")):
-        steps_after(target, pd.DataFrame(index=target.future_index(2).tz_convert("UTC")))
+        steps(target, pd.DataFrame(index=after(target, 2).tz_convert("UTC")))
 
 
 def test_other_periods_are_refused():
-    target = read_target(pd.Series([1.0, 2.0], pd.period_range("2024-01", periods=2, freq="M")))
+    target = read(pd.Series([1.0, 2.0], pd.period_range("2024-01", periods=2, freq="M")))
     with pytest.raises(ValueError, match=says("period[Q-DEC]", "period[M]")):
-        steps_after(target, pd.DataFrame(index=pd.period_range("2024Q2", periods=2, freq="Q")))
+        steps(target, pd.DataFrame(index=pd.period_range("2024Q2", periods=2, freq="Q")))
 
 
 def test_fresh_range_index_is_explained():
-    target = read_target(pd.Series(np.ones(10)))
+    target = read(pd.Series(np.ones(10)))
     with pytest.raises(ValueError, match=says("end at 9", "X.index += 10")):
-        steps_after(target, pd.DataFrame({"a": [1, 2]}))
-    assert steps_after(target, pd.DataFrame({"a": [1, 2]}, index=[10, 12])).tolist() == [0, 2]
+        steps(target, pd.DataFrame({"a": [1, 2]}))
+    assert steps(target, pd.DataFrame({"a": [1, 2]}, index=[10, 12])).tolist() == [0, 2]
     with pytest.raises(ValueError, match=says("row 1 of X (9)", "not after")):
-        steps_after(target, pd.DataFrame(index=[10, 9]))
+        steps(target, pd.DataFrame(index=[10, 9]))
 
 
 @given(st.integers(2, 50), st.integers(1, 7), st.integers(-1000, 1000), st.data())
 @settings(deadline=None)
 def test_integer_steps(n, step, start, data):
     index = pd.RangeIndex(start, start + n * step, step)
-    target = read_target(pd.Series(np.ones(n), data.draw(st.sampled_from([index, index + 0]))))
-    steps = data.draw(st.lists(st.integers(0, 1000), max_size=20))
-    rows = pd.DataFrame(index=pd.Index([index[-1] + step * (k + 1) for k in steps], dtype="int64"))
-    assert steps_after(target, rows).tolist() == steps
+    target = read(pd.Series(np.ones(n), data.draw(st.sampled_from([index, index + 0]))))
+    ahead = data.draw(st.lists(st.integers(0, 1000), max_size=20, unique=True))
+    rows = pd.DataFrame(index=pd.Index([index[-1] + step * (k + 1) for k in ahead], dtype="int64"))
+    assert steps(target, rows).tolist() == ahead

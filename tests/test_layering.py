@@ -20,24 +20,25 @@ LAYERS = [
     ["cli"],
     ["__init__"],
     ["config", "datasets", "plotting"],
+    ["calendar", "loading"],
     ["forecaster"],
+    ["fitting", "parameters", "saving"],
+    ["model"],
     ["frames"],
-    ["time_index"],
-    ["timeline"],
     ["windows"],
     ["training"],
     ["losses", "optimizers", "schedules"],
     ["network"],
     ["kernels"],
-    ["baselines", "metrics", "scaling"],
+    ["baselines", "metrics", "persistence", "scaling"],
 ]
 # Who may import what does not come with Python. Everybody may import NumPy.
 ROOMS = {
     "llvmlite": ["kernels"],
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
-    "pandas": ["cli", "datasets", "forecaster", "frames", "plotting", "time_index", "timeline"],
-    "sklearn": ["__init__", "forecaster"],
+    "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
+    "sklearn": ["calendar", "forecaster", "parameters"],
     "tqdm": ["training"],
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

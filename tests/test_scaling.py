@@ -11,29 +11,58 @@ from tsrnn.scaling import NORMALIZATIONS, SMALLEST_SCALE, SeriesScaler, location
 # The series
 
 
+def scaler_of(values):
+    """Of a single series."""
+    return SeriesScaler(values, np.array([0, len(values)]))
+
+
+def scaled(scaler, values, dtype="float64"):
+    return scaler.transform(values, np.array([0, len(values)]), dtype)
+
+
+def unscaled(scaler, values):
+    return scaler.inverse(values[None])[0]
+
+
+def test_each_series_is_scaled_as_if_it_were_alone():
+    random = np.random.default_rng(0)
+    series = [random.normal(5 * k, 1 + k, (rows, 2)) for k, rows in enumerate([1, 7, 300, 2])]
+    offsets = np.cumsum([0, *map(len, series)])
+    together = SeriesScaler(np.concatenate(series), offsets)
+    for number, values in enumerate(series):
+        alone = scaler_of(values)
+        np.testing.assert_allclose(together.mean[number], alone.mean[0], rtol=1e-14)
+        np.testing.assert_allclose(together.deviation[number], alone.deviation[0], rtol=1e-13)
+        taken = together.take(np.array([number]))
+        np.testing.assert_array_equal(taken.mean, together.mean[[number]])
+    rows = together.transform(np.concatenate(series), offsets, "float64")
+    parts = [scaled(scaler_of(values), values) for values in series]
+    np.testing.assert_allclose(rows, np.concatenate(parts), atol=1e-12)
+
+
 def test_each_column_has_mean_0_and_deviation_1():
     values = np.random.default_rng(0).normal([3, -1e9, 1e-9], [2, 5e3, 1e-12], (500, 3))
-    scaled = SeriesScaler(values).transform(values, "float64")
-    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
-    np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-9)
+    found = scaled(scaler_of(values), values, "float64")
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(found.std(axis=0), 1, rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_precision_is_the_one_asked_for(dtype):
     values = np.random.default_rng(0).normal(size=(50, 2))
     for data in (values, values.astype("f4"), np.asfortranarray(values)):
-        scaled = SeriesScaler(data).transform(data, dtype)
-        assert scaled.dtype == dtype
-        assert scaled.flags.c_contiguous
+        found = scaled(scaler_of(data), data, dtype)
+        assert found.dtype == dtype
+        assert found.flags.c_contiguous
 
 
 def test_single_precision_series_are_measured_in_double():
     values = (1e4 + np.random.default_rng(0).normal(size=(10_000, 1))).astype("f4")
-    scaler, exact = SeriesScaler(values), SeriesScaler(values.astype("f8"))
+    scaler, exact = scaler_of(values), scaler_of(values.astype("f8"))
     np.testing.assert_allclose(scaler.mean, exact.mean, rtol=1e-14)
     np.testing.assert_allclose(scaler.deviation, exact.deviation, rtol=1e-9)
     np.testing.assert_array_equal(
-        scaler.transform(values, "float32"), scaler.transform(values.astype("f8"), "float32")
+        scaled(scaler, values, "float32"), scaled(scaler, values.astype("f8"), "float32")
     )
 
 
@@ -46,11 +75,11 @@ def test_single_precision_series_are_measured_in_double():
 )
 @settings(deadline=None, max_examples=200)
 def test_the_way_back(values):
-    scaler = SeriesScaler(values)
-    scaled = scaler.transform(values, "float64")
-    assert np.isfinite(scaled).all()
+    scaler = scaler_of(values)
+    found = scaled(scaler, values, "float64")
+    assert np.isfinite(found).all()
     largest = np.abs(values).max(axis=0, initial=0)
-    error = np.abs(scaler.inverse(scaled) - values).max(axis=0)
+    error = np.abs(unscaled(scaler, found) - values).max(axis=0)
     assert (error <= 1e-14 * largest).all()
 
 
@@ -61,9 +90,9 @@ def test_the_way_back(values):
 def test_a_constant_column_is_exactly_0(value, rows):
     """Its mean and deviation may be rounding errors, which a network would take for a signal."""
     values = np.full((rows, 1), value)
-    scaler = SeriesScaler(values)
-    np.testing.assert_array_equal(scaler.transform(values, "float64"), 0)
-    np.testing.assert_array_equal(scaler.inverse(np.zeros((2, 1))), value)
+    scaler = scaler_of(values)
+    np.testing.assert_array_equal(scaled(scaler, values, "float64"), 0)
+    np.testing.assert_array_equal(unscaled(scaler, np.zeros((2, 1))), value)
 
 
 @pytest.mark.parametrize(
@@ -71,19 +100,19 @@ def test_a_constant_column_is_exactly_0(value, rows):
 )
 def test_small_variation_on_a_large_offset(offset, size):
     values = offset + size * np.random.default_rng(0).normal(size=(500, 1))
-    scaled = SeriesScaler(values).transform(values, "float64")
+    found = scaled(scaler_of(values), values, "float64")
     exact = (values - values[0]) / size
-    np.testing.assert_allclose(scaled.std(), 1, rtol=1e-2)
-    assert np.corrcoef(scaled[:, 0], exact[:, 0])[0, 1] > 0.999
+    np.testing.assert_allclose(found.std(), 1, rtol=1e-2)
+    assert np.corrcoef(found[:, 0], exact[:, 0])[0, 1] > 0.999
 
 
 @pytest.mark.parametrize("exponent", [-300, -200, -160, -100, 100, 150])
 def test_any_unit(exponent):
     """The square of a small number may be 0, but it is not needed."""
     values = np.random.default_rng(0).normal(size=(50, 1))
-    expected = SeriesScaler(values).transform(values, "float64")
-    scaled = values * 10.0**exponent
-    found = SeriesScaler(scaled).transform(scaled, "float64")
+    expected = scaled(scaler_of(values), values, "float64")
+    other = values * 10.0**exponent
+    found = scaled(scaler_of(other), other, "float64")
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
@@ -91,11 +120,11 @@ def test_any_unit(exponent):
 def test_the_largest_numbers_work_or_are_refused(largest):
     values = largest * np.array([[1.0], [-1.0], [0.5], [1.0]])
     try:
-        scaler = SeriesScaler(values)
+        scaler = scaler_of(values)
     except ValueError as error:
         message = str(error)
     else:
-        np.testing.assert_allclose(scaler.transform(values, "float64").std(), 1)
+        np.testing.assert_allclose(scaled(scaler, values, "float64").std(), 1)
         message = f"too large {largest:g}"
     assert "too large" in message
     assert f"{largest:g}" in message

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tsrnn.frames import read_target, steps_after
+from tsrnn.frames.future import read_future
+from tsrnn.frames.panels import Roles
+from tsrnn.frames.reading import read_training
 
 ZONES = ["Europe/Berlin", "America/New_York", "UTC"]
 FREQUENCIES = [
@@ -25,7 +27,15 @@ def says(*words):
 
 
 def read(index, freq=None):
-    return read_target(pd.Series(np.ones(len(index)), index), freq=freq)
+    return read_training(None, pd.Series(np.ones(len(index)), index), Roles(freq=freq))
+
+
+def after(panel, steps):
+    return panel.timeline.future(np.arange(steps), np.zeros(steps, int))
+
+
+def steps(panel, X):
+    return read_future(X, panel, Roles()).steps
 
 
 def without_freq(index):
@@ -50,9 +60,9 @@ def test_future_goes_on(freq, tz, known):
     whole = pd.date_range("2023-11-01", periods=60, freq=freq, tz=tz, name="time")
     past = whole[:40] if known else without_freq(whole[:40])
     target = read(past)
-    assert_same_index(target.future_index(20), whole[40:])
-    assert steps_after(target, pd.DataFrame(index=whole[40:])).tolist() == list(range(20))
-    assert steps_after(target, pd.DataFrame(index=whole[[59, 43]])).tolist() == [19, 3]
+    assert_same_index(after(target, 20), whole[40:])
+    assert steps(target, pd.DataFrame(index=whole[40:])).tolist() == list(range(20))
+    assert steps(target, pd.DataFrame(index=whole[[59, 43]])).tolist() == [19, 3]
 
 
 @pytest.mark.parametrize("start", CHANGES)
@@ -61,8 +71,8 @@ def test_future_goes_on(freq, tz, known):
 def test_hours_over_clock_changes(tz, start, cut):
     whole = pd.date_range(start, periods=14 * 24, freq="h", tz=tz)
     target = read(without_freq(whole[:cut]))
-    assert_same_index(target.future_index(len(whole) - cut), whole[cut:])
-    rows = steps_after(target, pd.DataFrame(index=whole[cut:]))
+    assert_same_index(after(target, len(whole) - cut), whole[cut:])
+    rows = steps(target, pd.DataFrame(index=whole[cut:]))
     np.testing.assert_array_equal(rows, np.arange(len(whole) - cut))
 
 
@@ -72,15 +82,15 @@ def test_hours_over_clock_changes(tz, start, cut):
 def test_days_over_clock_changes(tz, start, cut):
     whole = pd.date_range(start, periods=20, freq="D", tz=tz)
     target = read(without_freq(whole[:cut]))
-    assert_same_index(target.future_index(20 - cut), whole[cut:])
-    assert steps_after(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(20 - cut))
+    assert_same_index(after(target, 20 - cut), whole[cut:])
+    assert steps(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(20 - cut))
 
 
 def test_days_of_a_clock_that_does_not_change():
     whole = pd.date_range("2024-03-20", periods=20, freq="D", tz="UTC").tz_convert("Europe/Berlin")
     target = read(whole[:15])
-    assert (target.future_index(5) == whole[15:]).all()
-    assert steps_after(target, pd.DataFrame(index=whole[15:])).tolist() == [0, 1, 2, 3, 4]
+    assert (after(target, 5) == whole[15:]).all()
+    assert steps(target, pd.DataFrame(index=whole[15:])).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 10, 11, 12, 25])
@@ -89,11 +99,11 @@ def test_midnight_that_summer_time_skips(cut):
     naive = pd.date_range("2017-10-05", periods=30, freq="D")
     whole = naive.tz_localize("America/Sao_Paulo", nonexistent="shift_forward")
     target = read(whole[:cut], freq="D" if cut == 1 else None)
-    future = target.future_index(30 - cut)
+    future = after(target, 30 - cut)
     assert (future == whole[cut:]).all()
     assert (future.freq == "D") == (cut > 10)
-    assert steps_after(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(30 - cut))
-    assert (read(whole[10:]).future_index(1) == naive[-1:].tz_localize(whole.tz) + naive.freq).all()
+    assert steps(target, pd.DataFrame(index=whole[cut:])).tolist() == list(range(30 - cut))
+    assert (after(read(whole[10:]), 1) == naive[-1:].tz_localize(whole.tz) + naive.freq).all()
 
 
 @pytest.mark.parametrize("cut", [3, 10, 15])
@@ -101,7 +111,7 @@ def test_time_of_day_that_comes_twice(cut):
     naive = pd.date_range("2024-10-20 02:30", periods=20, freq="D")
     whole = naive.tz_localize("Europe/Berlin", ambiguous=np.ones(20, bool))
     target = read(whole[:cut])
-    assert (target.future_index(20 - cut) == whole[cut:]).all()
+    assert (after(target, 20 - cut) == whole[cut:]).all()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +137,7 @@ def test_time_of_day_that_comes_twice(cut):
     ],
 )
 def test_two_stamps(stamps, freq):
-    future = read(pd.DatetimeIndex(stamps)).future_index(3)
+    future = after(read(pd.DatetimeIndex(stamps)), 3)
     expected = pd.date_range(stamps[0], periods=5, freq=freq, unit=future.unit)[2:]
     assert_same_index(future, expected)
 
@@ -136,35 +146,33 @@ def test_two_stamps(stamps, freq):
 def test_the_fifteenth_of_each_month(count):
     whole = pd.date_range("2024-01-15", periods=15, freq=pd.DateOffset(months=1))
     target = read(without_freq(whole[:count]))
-    assert_same_index(target.future_index(15 - count), whole[count:])
+    assert_same_index(after(target, 15 - count), whole[count:])
 
 
 def test_business_hours_and_holidays():
     hours = pd.date_range("2024-01-01 09:00", periods=60, freq="bh")
-    assert_same_index(read(without_freq(hours[:50]), freq="bh").future_index(10), hours[50:])
+    assert_same_index(after(read(without_freq(hours[:50]), freq="bh"), 10), hours[50:])
     holiday = pd.offsets.CustomBusinessDay(holidays=["2024-01-15"])
     days = pd.date_range("2024-01-02", periods=20, freq=holiday)
-    assert_same_index(read(days[:5]).future_index(15), days[5:])
+    assert_same_index(after(read(days[:5]), 15), days[5:])
     target = read(without_freq(days[:5]), freq=holiday)
-    assert_same_index(target.future_index(15), days[5:])
-    assert steps_after(target, pd.DataFrame(index=days[[5, 19]])).tolist() == [0, 14]
+    assert_same_index(after(target, 15), days[5:])
+    assert steps(target, pd.DataFrame(index=days[[5, 19]])).tolist() == [0, 14]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("freq", ["h", "D", "MS"])
 def test_unit_is_kept(unit, freq):
     whole = pd.date_range("2024-01-01", periods=9, freq=freq, unit=unit, tz="Europe/Berlin")
-    assert_same_index(read(whole[:5]).future_index(4), whole[5:])
+    assert_same_index(after(read(whole[:5]), 4), whole[5:])
 
 
 def test_one_stamp():
     with pytest.raises(ValueError, match=says("one time stamp", "freq=")):
         read(pd.DatetimeIndex(["2024-01-01"]))
     expected = pd.date_range("2024-02-01", periods=2, freq="MS")
-    assert_same_index(
-        read(pd.date_range("2024-01-01", periods=1, freq="MS")).future_index(2), expected
-    )
-    future = read(pd.DatetimeIndex(["2024-01-01"]), freq="MS").future_index(2)
+    assert_same_index(after(read(pd.date_range("2024-01-01", periods=1, freq="MS")), 2), expected)
+    future = after(read(pd.DatetimeIndex(["2024-01-01"]), freq="MS"), 2)
     assert (future == expected).all()
     assert future.freq == "MS"
 
@@ -180,7 +188,7 @@ def test_one_stamp():
 def test_any_frequency_anywhere(freq, tz, day, count, steps):
     start = pd.Timestamp("1970-01-01") + pd.Timedelta(days=day)
     whole = pd.date_range(start, periods=count + steps, freq=freq, tz=tz)
-    future = read(without_freq(whole[:count])).future_index(steps)
+    future = after(read(without_freq(whole[:count])), steps)
     assert (future == whole[count:]).all()
 
 
@@ -191,14 +199,14 @@ def test_any_frequency_anywhere(freq, tz, day, count, steps):
 def test_periods_go_on(freq):
     whole = pd.period_range("2020-01-01", periods=20, freq=freq, name="time")
     target = read(whole[:12])
-    assert_same_index(target.future_index(8), whole[12:])
-    assert steps_after(target, pd.DataFrame(index=whole[[15, 12]])).tolist() == [3, 0]
-    assert_same_index(read(whole[:1]).future_index(3), whole[1:4])
+    assert_same_index(after(target, 8), whole[12:])
+    assert steps(target, pd.DataFrame(index=whole[[15, 12]])).tolist() == [3, 0]
+    assert_same_index(after(read(whole[:1]), 3), whole[1:4])
 
 
 def test_every_third_period():
     whole = pd.period_range("2020-01", periods=30, freq="M")[::3]
-    assert_same_index(read(whole[:6]).future_index(4), whole[6:])
+    assert_same_index(after(read(whole[:6]), 4), whole[6:])
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "Int64", "UInt16"])
@@ -206,27 +214,27 @@ def test_every_third_period():
 def test_integers_go_on(dtype, step):
     whole = pd.Index(range(5, 5 + 20 * step, step), dtype=dtype, name="i")
     target = read(whole[:15])
-    assert_same_index(target.future_index(5), whole[15:])
-    assert steps_after(target, pd.DataFrame(index=whole[[19, 15]])).tolist() == [4, 0]
+    assert_same_index(after(target, 5), whole[15:])
+    assert steps(target, pd.DataFrame(index=whole[[19, 15]])).tolist() == [4, 0]
     if step == 1:
-        assert_same_index(read(whole[:1]).future_index(3), whole[1:4])
+        assert_same_index(after(read(whole[:1]), 3), whole[1:4])
 
 
 @pytest.mark.parametrize("whole", [pd.RangeIndex(30), pd.RangeIndex(-60, 0, 2, name="i")])
 def test_ranges_go_on(whole):
-    future = read(whole[:20]).future_index(10)
+    future = after(read(whole[:20]), 10)
     assert isinstance(future, pd.RangeIndex)
     assert_same_index(future, whole[20:])
 
 
 def test_future_that_does_not_fit():
     with pytest.raises(ValueError, match=says("after 127", "int8", "wider")):
-        read(pd.Index([126, 127], dtype="int8")).future_index(1)
+        after(read(pd.Index([126, 127], dtype="int8")), 1)
     end = pd.date_range("2262-04-11 20:00", periods=3, freq="h", unit="ns")
     with pytest.raises(ValueError, match=says("10 steps of h", "ns", "wider")):
-        read(end).future_index(10)
+        after(read(end), 10)
     with pytest.raises(ValueError, match="range"):
-        read(end.floor("D")[:1], freq="D").future_index(10)
+        after(read(end.floor("D")[:1], freq="D"), 10)
 
 
 # What is refused
@@ -240,7 +248,6 @@ def test_future_that_does_not_fit():
         (np.array([True, False]), ["bool", "reset_index"]),
         (pd.to_timedelta([1, 2], unit="h"), ["timedelta64", "reset_index"]),
         (pd.CategoricalIndex(["a", "b"]), ["category"]),
-        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), ["MultiIndex", ".xs(key)"]),
         (
             [pd.Timestamp("2024-03-31 00:00+01:00"), pd.Timestamp("2024-04-01 00:00+02:00")],
             ["time zones are mixed", "utc=True"],
@@ -340,8 +347,8 @@ def test_wrong_freq(freq, words):
 
 def test_freq_beats_the_guess():
     stamps = pd.DatetimeIndex(["2024-01-05", "2024-01-08"])
-    assert read(stamps, freq="3D").future_index(1)[0] == pd.Timestamp("2024-01-11")
-    assert read(stamps, freq=pd.offsets.BDay()).future_index(1)[0] == pd.Timestamp("2024-01-09")
+    assert after(read(stamps, freq="3D"), 1)[0] == pd.Timestamp("2024-01-11")
+    assert after(read(stamps, freq=pd.offsets.BDay()), 1)[0] == pd.Timestamp("2024-01-09")
 
 
 @given(st.sets(st.integers(0, 60), min_size=2, max_size=40), st.sampled_from(["h", "D", "B", "MS"]))
@@ -356,8 +363,8 @@ def test_some_of_the_stamps(rows, freq):
     if target is None:
         assert re.search("gaps|irregular", refusal)
     else:
-        whole = index.append(target.future_index(3))
-        assert_same_index(read(whole).future_index(2), target.future_index(5)[3:])
+        whole = index.append(after(target, 3))
+        assert_same_index(after(read(whole), 2), after(target, 5)[3:])
 
 
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=30, unique=True))

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from tsrnn.timeline import check_stamps, ticks_of, wall_clock
+from tsrnn.frames.timeline import check_stamps, ticks_of, wall_clock
 
 __all__ = ["CalendarFeatures"]
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tsrnn.frames import Target, read_target, steps_after
-from tsrnn.kernels import Architecture
-from tsrnn.losses import LOSSES
-from tsrnn.network import Network
-from tsrnn.optimizers import OPTIMIZERS
-from tsrnn.scaling import NORMALIZATIONS, SeriesScaler
-from tsrnn.schedules import SCHEDULES
+from tsrnn.fitting import (
+    examples_of,
+    following,
+    lookback_of,
+    new_model,
+    readable,
+    roles_of,
+    settings_of,
+    trainable,
+)
+from tsrnn.frames import Panel, read_future, read_history, read_training
+from tsrnn.model import Model
+from tsrnn.parameters import CONSTRAINTS
+from tsrnn.persistence import write_model
+from tsrnn.saving import to_parts
 from tsrnn.training import Settings, Trainer
-from tsrnn.windows import split_validation, window_starts
-
-# An epoch of a short series passes over it again and again, an epoch of a long one samples it.
-SHORTEST_EPOCH, LONGEST_EPOCH = 1024, 16384
-# What is more than this is a mistake, or too much for a machine.
-LARGEST_NETWORK = 2**30  # parameters
-LARGEST_EPOCH = 2**27  # windows
-LARGEST_RATE = 3e38  # of single precision
-LONGEST_FORECAST = 10**7  # steps
-STEP_TOLERANCE = 1.2  # months differ in length, and are still months
 
 
 class RNNForecaster(RegressorMixin, BaseEstimator):
@@ -60,8 +59,12 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     dropout : float in [0, 1), default=0.0
         Share of a layer's outputs hidden from the layer above while training; nothing to do with
         one layer.
-    strategy : {"direct", "recursive"}, default="direct"
-        All steps of the horizon at once, or one step at a time, each fed with the forecast before.
+    strategy : {"direct", "recursive", "seq2seq"}, default="direct"
+        All steps of the horizon at once; one step at a time, each fed with the forecast before; or
+        a second network, the decoder, that starts from the states of the first and goes through
+        the steps to come (Sutskever et al., 2014; Cho et al., 2014). With covariates known in
+        advance, a step of "direct" depends on those of its own step in a linear way; a decoder
+        reads them step by step, so that their effect may depend on anything.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -95,6 +98,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         Epochs without an improvement by ``tol`` before training stops early.
     tol : float, default=1e-4
         Smallest improvement that counts.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the fit before.
     random_state : int, RandomState or None, default=None
         Seeds the weights, the order of the windows and dropout. The same seed and data give the
         same bits, on any number of threads.
@@ -102,8 +107,25 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         Where to compute.
     dtype : {"float32", "float64"}, default="float32"
         Precision.
+    past_covariates : list of labels, default=None
+        Columns of ``X`` that are known only up to now. All others are known in advance. Numbers
+        are standardised; strings, booleans and pandas' categories get a learned vector each.
+    static_covariates : list of labels, default=None
+        Columns that never change within a series.
+    id_col, time_col, target_col : str, default="unique_id", "ds", "y"
+        Columns of a long frame: which series a row belongs to, its time, and the target (a list
+        for several targets).
     freq : str or offset, default=None
-        Frequency of a DatetimeIndex, where its stamps leave it open.
+        Frequency of the time stamps, where they leave it open.
+    missing : {"raise", "ffill", "interpolate", "mask"}, default="raise"
+        What to do with missing values, and with rows that the time index lacks: refuse them; carry
+        the last value forward; draw a straight line; or carry forward, but never train on a
+        forecast of what was missing.
+    short_series : {"raise", "drop", "pad"}, default="raise"
+        What to do with series of a panel that are shorter than lookback and horizon: refuse them;
+        leave them out, of the forecasts too; or repeat their first row in front.
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with a category that was not there in training: refuse it, or read it as none.
     verbose : int, default=0
         1 shows a progress bar while training (needs the extra ``tsrnn[progress]``).
 
@@ -137,35 +159,10 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     ['1961-01', '1961-02', '1961-03']
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "cell": [StrOptions({"lstm", "gru", "rnn"})],
-        "lookback": [Interval(Integral, 1, None, closed="left"), None],
-        "horizon": [Interval(Integral, 1, None, closed="left")],
-        "hidden_size": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"tanh", "relu"})],
-        "bidirectional": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "strategy": [StrOptions({"direct", "recursive"})],
-        "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
-        "loss": [StrOptions(set(LOSSES))],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, LARGEST_RATE, closed="neither")],
-        "lr_schedule": [StrOptions(set(SCHEDULES))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "windows_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
-        "device": [StrOptions({"cpu", "auto"})],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
+    _model: Model
+    _memory: tuple[np.ndarray, int]
+    loss_curve_: list[float]
 
     def __init__(
         self,
@@ -193,10 +190,19 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        warm_start: bool = False,
         random_state: Any = None,
         device: str = "cpu",
         dtype: str = "float32",
+        past_covariates: Any = None,
+        static_covariates: Any = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str | list[str] = "y",
         freq: Any = None,
+        missing: str = "raise",
+        short_series: str = "raise",
+        handle_unknown: str = "error",
         verbose: int = 0,
     ):
         self.cell = cell
@@ -222,22 +228,35 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
         self.dtype = dtype
+        self.past_covariates = past_covariates
+        self.static_covariates = static_covariates
+        self.id_col = id_col
+        self.time_col = time_col
+        self.target_col = target_col
         self.freq = freq
+        self.missing = missing
+        self.short_series = short_series
+        self.handle_unknown = handle_unknown
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> RNNForecaster:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
         """Learn to forecast.
 
         Parameters
         ----------
         X : Series, DataFrame, array or list of numbers
-            What to forecast, one row a time step, one column a target; or, with ``y`` given, a
-            frame without columns whose index holds the time stamps.
+            Without ``y`` what to forecast, one row a time step, one column a target; or a panel of
+            many series, as a long frame (columns ``id_col``, ``time_col`` and ``target_col``; the
+            others are covariates) or with a MultiIndex of series and time. With ``y`` the
+            covariates, one row a time step; perhaps a frame without columns, for its index.
         y : Series, DataFrame, array or list of numbers, default=None
-            What to forecast, if not ``X`` itself.
+            What to forecast, if ``X`` does not hold it.
+        sample_weight : array of shape (rows,), default=None
+            How much the forecast of each row counts in the loss.
 
         Returns
         -------
@@ -252,62 +271,67 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         FloatingPointError
             If the loss becomes infinite or NaN. The weights are those from before.
         """
-        self._validate_params()
-        target = _read_training_data(X, y, self.freq)
-        lookback = int(self.lookback or self._default_lookback(target))
-        block = int(self.horizon) if self.strategy == "direct" else 1
-        starts = window_starts(target.n_rows, lookback, block)
-        training, validation = starts, None
-        if self.early_stopping:
-            training, validation = split_validation(starts, self.validation_fraction, block)
-        architecture = self._architecture(target.n_targets, block)
-        scaler = SeriesScaler(target.values)
-
-        seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        network = Network(architecture, lookback, self.normalize, self.dtype, self.device)
-        network.initialize(np.random.default_rng(seed[0]))
-        series = scaler.transform(target.values, self.dtype)
-        trainer = Trainer(
-            network,
-            series,
-            training,
-            validation,
-            self._settings(len(training)),
-            np.random.default_rng(seed[1]),
-        )
-        history = trainer.run()
-
-        self._network, self._scaler, self._history = network, scaler, target.tail(lookback)
-        self._horizon, self._freq = int(self.horizon), self.freq
-        self.lookback_ = lookback
-        self.params_ = {name: values.copy() for name, values in network.parameters.items()}
-        self.loss_curve_ = history.loss_curve
-        self.validation_scores_ = history.validation_scores if self.early_stopping else None
-        self.best_loss_ = history.best_loss
-        self.n_iter_ = len(history.loss_curve)
+        panel, model, random = self._prepare(X, y, sample_weight)
+        if self.warm_start and hasattr(self, "_model"):
+            model.network.take_over(self._model.network)
+        self._train(model, panel, settings_of(self), random)
         self._note_features(X)
-        if history.failure:
-            raise FloatingPointError(history.failure)
         return self
 
-    def predict(self, X: Any = None, *, history: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
+        """Go on learning, for one epoch; the first call begins afresh.
+
+        Scales and categories stay as they are; only a new series of a panel brings its own scale.
+        The learning rate is constant, and ``predict`` follows on these data.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+
+        Returns
+        -------
+        RNNForecaster
+            The forecaster itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As ``fit``; or with ``early_stopping``, which one epoch leaves no room for.
+        FloatingPointError
+            As ``fit``.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit cannot stop early; set early_stopping=False.")
+        going_on = hasattr(self, "_model")
+        panel, model, random = self._prepare(X, y, sample_weight, going_on)
+        settings = replace(settings_of(self), max_epochs=1, lr_schedule="constant")
+        self._train(model, panel, settings, random, going_on)
+        self._note_features(X)
+        return self
+
+    def predict(self, X: Any = None, *, history: Any = None, X_history: Any = None) -> Any:
         """Forecast what follows the training data, or another history.
 
         Parameters
         ----------
         X : Series, DataFrame, array or list, default=None
-            The rows to forecast: only their time stamps, or their number, count. They may begin
-            later than the step after the history, and go beyond ``horizon``, in blocks of which
-            each is fed with the forecast before. None: the next ``horizon`` steps.
+            The rows to forecast, with the covariates that are known in advance. Rows are found by
+            their time stamps (and series); they may go beyond ``horizon``, in blocks of which
+            each is fed with the forecast before, and without covariates also begin later. Past
+            covariates and targets in it are never read. None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
-            What to forecast from, at least ``lookback_`` rows of the same targets at the same
-            frequency; columns of a frame are found by name. None: the training data.
+            What to forecast from, of the same form and frequency as the training data, at least
+            ``lookback_`` rows of each series; columns of a frame are found by name. Its series
+            may be new. None: the training data.
+        X_history : DataFrame or array, default=None
+            The covariates of the history's rows, if they are not in it.
 
         Returns
         -------
         Series, DataFrame or ndarray
             One row a step, of the type of the history and with its columns and kind of index;
-            float64.
+            float64. Of a long frame, another one.
 
         Raises
         ------
@@ -317,28 +341,46 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             If the history or ``X`` cannot be used.
         """
         check_is_fitted(self)
-        past = self._history if history is None else self._read_history(history)
-        if X is None:
-            _check_reach(self._horizon, "horizon")
-            ahead = np.arange(self._horizon)
-        else:
-            ahead = steps_after(past, X)
-        steps = int(ahead.max(initial=-1)) + 1
-        _check_reach(steps, "X")
-        if hasattr(X, "iloc") and past.columns is not None:
-            index = X.index
-        else:
-            future = past.future_index(steps)
-            index = None if future is None else future[ahead] if X is not None else future
-        values = self._scaler.transform(past.values[-self.lookback_ :], self._network.dtype)
-        forecast = self._scaler.inverse(self._network.forecast(values, steps)[ahead])
-        if not np.isfinite(forecast).all():
-            raise ValueError(
-                "The history has values too large for the network, which learned from values of "
-                f"about {np.abs(self._scaler.mean).max():.3g}: the largest is "
-                f"{np.abs(past.values[-self.lookback_ :]).max():.3g}."
-            )
-        return past.wrap(forecast, index)
+        model, past = self._model, self._model.history
+        if history is not None:
+            past = read_history(history, X_history, past, self._roles)
+            past = readable(self, past, self.lookback_)
+        elif X_history is not None:
+            raise ValueError("X_history goes with a history; history is missing.")
+        future = None if X is None else read_future(X, past, self._roles)
+        values, series, steps = model.forecast(past, future)
+        return past.wrap(values, series, steps, None if future is None else future.index)
+
+    def load_params(self, params: Mapping[str, Any]) -> RNNForecaster:
+        """Take over weights: from ``params_`` of another forecaster, or from PyTorch.
+
+        Parameters
+        ----------
+        params : mapping of str to array
+            Some or all of the names and shapes in ``params_``.
+
+        Returns
+        -------
+        RNNForecaster
+            The forecaster itself.
+
+        Raises
+        ------
+        ValueError
+            For a name or a shape that the network does not have, or values that are not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> forecaster = RNNForecaster(cell="gru", lookback=3, hidden_size=2, max_epochs=1)
+        >>> forecaster = forecaster.fit([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])
+        >>> forecaster.load_params({"head.bias": [0.5]}).params_["head.bias"]
+        array([0.5], dtype=float32)
+        """
+        check_is_fitted(self)
+        self._model.network.load_parameters(params)
+        self.params_ = self._model.network.copy_parameters()
+        return self
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R² of ``predict(X)``.
@@ -354,124 +396,93 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         """
         from sklearn.metrics import r2_score
 
-        truth = X if y is None else y
-        return r2_score(truth, self.predict(X), sample_weight=sample_weight)
+        forecast = self.predict(X)
+        if y is None:
+            y, forecast = self._model.history.truth(X, forecast)
+        return r2_score(y, forecast, sample_weight=sample_weight)
 
-    def _default_lookback(self, target: Target) -> int:
-        horizon = int(self.horizon)
-        wanted = max(2 * target.season, 2 * horizon)
-        return max(1, min(wanted, target.n_rows // 3, target.n_rows - horizon))
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the fitted forecaster in one file, which ``tsrnn.load`` reads anywhere.
 
-    def _architecture(self, n_targets: int, block: int) -> Architecture:
-        cell = f"rnn_{self.activation}" if self.cell == "rnn" else self.cell
-        directions = 2 if self.bidirectional else 1
-        architecture = Architecture(
-            cell,
-            int(n_targets),
-            int(self.hidden_size),
-            int(self.num_layers),
-            directions,
-            int(block * n_targets),
-        )
-        if architecture.n_parameters > LARGEST_NETWORK:
-            raise ValueError(
-                f"The network would have {architecture.n_parameters:,} parameters "
-                f"(hidden_size {self.hidden_size}, num_layers {self.num_layers}, horizon "
-                f"{self.horizon}, {n_targets} targets); {LARGEST_NETWORK:,} is the most."
-            )
-        return architecture
+        It holds arrays and JSON in the safetensors format, and nothing that can be run.
 
-    def _settings(self, n_windows: int) -> Settings:
-        per_epoch = self.windows_per_epoch
-        if per_epoch is None:
-            per_epoch = min(max(n_windows, SHORTEST_EPOCH), LONGEST_EPOCH)
-        if per_epoch > LARGEST_EPOCH:
-            raise ValueError(f"windows_per_epoch is {per_epoch}; {LARGEST_EPOCH} is the most.")
-        return Settings(
-            loss=self.loss,
-            optimizer=self.optimizer,
-            learning_rate=float(self.learning_rate),
-            lr_schedule=self.lr_schedule,
-            weight_decay=float(self.weight_decay),
-            batch_size=int(self.batch_size),
-            max_epochs=int(self.max_epochs),
-            windows_per_epoch=int(per_epoch),
-            clip_norm=self.clip_norm,
-            dropout=float(self.dropout) if self.num_layers > 1 else 0.0,
-            n_iter_no_change=int(self.n_iter_no_change),
-            tol=float(self.tol),
-            verbose=int(self.verbose),
-        )
+        Parameters
+        ----------
+        path : str or path-like
+            Where to. A file that is there is replaced, once the new one is complete.
 
-    def _read_history(self, history: Any) -> Target:
-        past = read_target(history, name="history", freq=self._freq)
-        if past.n_targets != self._history.n_targets:
-            raise ValueError(
-                f"history has {past.n_targets} columns; the forecaster was fitted on "
-                f"{self._history.n_targets}."
-            )
-        if past.n_rows < self.lookback_:
-            raise ValueError(
-                f"history has {past.n_rows} rows; the network reads the last {self.lookback_}."
-            )
-        known = self._history
-        step, known_step = past.usual_step, known.usual_step
-        if step and known_step and not 1 / STEP_TOLERANCE < step / known_step < STEP_TOLERANCE:
-            raise ValueError(
-                f"history has a row every {step}; the forecaster was fitted on a row every "
-                f"{known_step}. Bring it to the same frequency first, history.resample(...), or "
-                "hand in its values alone, history.to_numpy()."
-            )
-        if past.kind == known.kind == "frame" and past.n_targets > 1:
-            return past.ordered_like(known)
-        return past
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError
+            If a parameter, column name or series' key is of a type that cannot be saved.
+
+        Examples
+        --------
+        >>> import tempfile, tsrnn
+        >>> forecaster = RNNForecaster(lookback=2, max_epochs=1).fit([1.0, 2.0, 4.0, 3.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     forecaster.save(folder + "/model.tsrnn")
+        ...     loaded = tsrnn.load(folder + "/model.tsrnn")
+        >>> bool(loaded.predict() == forecaster.predict())
+        True
+        """
+        check_is_fitted(self)
+        write_model(path, *to_parts(self))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.input_tags.string = tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = self.missing != "raise"
+        # Not from the covariates of a row alone, which is what scikit-learn's checks try.
+        tags.regressor_tags.poor_score = True
+        return tags
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, going_on: bool = False
+    ) -> tuple[Panel, Model, np.random.Generator]:
+        """What to learn from, the network that is to learn it, and what orders its windows."""
+        self._validate_params()
+        panel = read_training(X, y, roles_of(self), sample_weight)
+        lookback = self.lookback_ if going_on else lookback_of(self, panel)
+        panel = trainable(self, panel, lookback)
+        if going_on:
+            return panel, following(self, self._model, panel), self._random
+        seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
+        model = new_model(self, panel, lookback, np.random.default_rng(seed[0]))
+        return panel, model, np.random.default_rng(seed[1])
+
+    def _train(
+        self,
+        model: Model,
+        panel: Panel,
+        settings: Settings,
+        random: np.random.Generator,
+        going_on: bool = False,
+    ) -> None:
+        """Train, then keep what came of it."""
+        examples = examples_of(self, model, panel)
+        memory = self._memory if going_on else None
+        trainer = Trainer(model.network, examples, settings, random, memory)
+        history = trainer.run()
+        before = self.loss_curve_ if going_on else []
+        self._model, self._roles, self._random = model, roles_of(self), random
+        self._memory = trainer.memory, trainer.step
+        self.lookback_ = model.network.lookback
+        self.params_ = model.network.copy_parameters()
+        self.loss_curve_ = before + history.loss_curve
+        self.validation_scores_ = history.validation_scores if self.early_stopping else None
+        self.best_loss_ = min(history.best_loss, *before) if before else history.best_loss
+        self.n_iter_ = len(self.loss_curve_)
+        if history.failure:
+            raise FloatingPointError(history.failure)
 
     def _note_features(self, X: Any) -> None:
-        shape = np.shape(X)
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         self.n_features_in_ = shape[1] if len(shape) == 2 else 1
         self.__dict__.pop("feature_names_in_", None)
         names = getattr(X, "columns", None)
         if names is not None and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.asarray(names, dtype=object)
-
-
-def _check_reach(steps: int, name: str) -> None:
-    if steps > LONGEST_FORECAST:
-        raise ValueError(
-            f"{name} reaches {steps} steps beyond the history; {LONGEST_FORECAST} is the most."
-        )
-
-
-def _read_training_data(X: Any, y: Any, freq: Any) -> Target:
-    """The target: ``y``, or ``X`` where there is no ``y``."""
-    if y is None:
-        return read_target(X, name="X", freq=freq)
-    dated = hasattr(y, "iloc")
-    target = read_target(y, freq=freq if dated or X is None else None)
-    if X is None:
-        return target
-    _check_no_covariates(X)
-    if len(X) != target.n_rows:
-        raise ValueError(f"X has {len(X)} rows, y has {target.n_rows}; both need the same rows.")
-    if not hasattr(X, "iloc"):
-        return target
-    if not dated:
-        return target.dated(X, freq, "X")
-    if not X.index.equals(target.index):
-        raise ValueError("X and y have different indexes; align them first: X = X.loc[y.index].")
-    return target
-
-
-def _check_no_covariates(X: Any) -> None:
-    """Beside a target, ``X`` brings time stamps, or nothing but its length."""
-    if not (hasattr(X, "iloc") or isinstance(X, np.ndarray | list | tuple)):
-        raise TypeError(
-            f"X must be a frame without columns, for its index, when y is given; not {type(X)}."
-        )
-    shape = np.shape(X)
-    if len(shape) != 2 or shape[1] > 0:
-        columns = shape[1] if len(shape) == 2 else 1
-        raise ValueError(
-            f"X has {columns} columns, and forecasting with covariates is not possible in this "
-            "release: leave X out, fit(y), or pass a frame that has an index but no columns."
-        )

@@ -1,6 +1,9 @@
 """The network: its architecture, its named parameters, and forecasts with them."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tsrnn.kernels import Architecture, WindowSet, make_engine
 from tsrnn.scaling import location_and_scale
@@ -44,56 +47,115 @@ class Network:
         arguments = (self.architecture, self.lookback, self.normalize, self.dtype, self.device)
         return _restore, (arguments, self.engine.parameters.copy())
 
+    def copy(self) -> "Network":
+        """The same network with memory of its own."""
+        restore, arguments = self.__reduce__()
+        return restore(*arguments)
+
+    def copy_parameters(self) -> dict[str, np.ndarray]:
+        """The named parameters, in memory of their own."""
+        return {name: values.copy() for name, values in self.parameters.items()}
+
+    def load_parameters(self, values: Mapping[str, ArrayLike]) -> None:
+        """Take over some or all of the named parameters."""
+        arrays = {name: np.asarray(array, self.dtype) for name, array in values.items()}
+        for name, array in arrays.items():
+            if name not in self.parameters:
+                raise ValueError(f"There is no parameter {name!r}; there are {[*self.parameters]}.")
+            if array.shape != self.parameters[name].shape:
+                raise ValueError(
+                    f"{name} has shape {array.shape}; the network's has "
+                    f"{self.parameters[name].shape}."
+                )
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} has values that are NaN or infinite.")
+        for name, array in arrays.items():
+            self.parameters[name][:] = array
+
+    def check_same(self, architecture: Architecture) -> None:
+        """Refuse to go on with a network that is no longer the one asked for."""
+        changed = [
+            f"{name} was {old}, now {new}"
+            for name, old, new in zip(
+                architecture._fields, self.architecture, architecture, strict=True
+            )
+            if old != new
+        ]
+        if changed:
+            raise ValueError(
+                f"The network learned so far has another shape: {'; '.join(changed)}. Begin "
+                "afresh: fit(...) with warm_start=False."
+            )
+
+    def take_over(self, other: "Network") -> None:
+        """The weights of another network of the same architecture."""
+        other.check_same(self.architecture)
+        self.engine.parameters[:] = other.engine.parameters
+
     def initialize(self, random: np.random.Generator) -> None:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
-        Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015).
+        Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
+        have about the length 1.
         """
         hidden = self.architecture.hidden_size
         for name, values in self.parameters.items():
             if values.ndim == 1:
                 values[:] = 0
-                if self.architecture.cell == "lstm" and name.startswith("bias_ih"):
+                if self.architecture.cell == "lstm" and "bias_ih" in name:
                     values[hidden : 2 * hidden] = 1
-            elif name == "head.weight":
+            elif name.startswith("embedding"):
+                values[:] = random.standard_normal(values.shape) / np.sqrt(values.shape[1])
+            elif name.startswith("head"):
                 values[:] = _glorot(random, values.shape)
             else:
-                make = _orthogonal if name.startswith("weight_hh") else _glorot
+                make = _orthogonal if "weight_hh" in name else _glorot
                 shape = (hidden, values.shape[1])
                 for gate in range(0, len(values), hidden):
                     values[gate : gate + hidden] = make(random, shape)
 
-    def windows(self, series: np.ndarray, starts: np.ndarray) -> WindowSet:
-        """The windows of a series that begin at ``starts``, with their normalisation."""
-        location, scale = location_and_scale(series, starts, self.lookback, self.normalize)
-        return WindowSet(series, starts, location, scale, self.lookback)
+    def windows(
+        self, series: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None
+    ) -> WindowSet:
+        """The windows that begin at ``starts``, with their normalisation; see ``WindowSet``."""
+        targets = series[:, : self.architecture.columns.targets]
+        location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
+        return WindowSet(series, starts, location, scale, self.lookback, weights)
 
-    def forecast(self, history: np.ndarray, steps: int) -> np.ndarray:
-        """Forecast ``steps`` steps, in blocks as long as the network's, each fed with the last.
+    def forecast(self, history: np.ndarray, known: np.ndarray, steps: int) -> np.ndarray:
+        """Forecast ``steps`` steps of each series, in blocks as long as the network's horizon.
+
+        A block is fed with the forecast before; what is not forecast stays as it was last.
 
         Parameters
         ----------
-        history : ndarray, shape (rows, channels)
-            At least ``lookback`` rows, of the network's dtype.
+        history : ndarray, shape (series, lookback, columns)
+            The last rows, of the network's dtype; see ``Columns`` for what a row holds.
+        known : ndarray, shape (series, steps, known columns)
+            What is known of the steps to come, numbers and categories.
         steps : int
 
         Returns
         -------
-        ndarray, shape (steps, channels)
+        ndarray, shape (series, steps, targets)
         """
-        channels = history.shape[1]
-        block = self.architecture.outputs // channels
+        columns, block = self.architecture.columns, self.architecture.horizon
         blocks = -(-steps // block)
-        rolled = np.empty((self.lookback + blocks * block, channels), history.dtype)
-        rolled[: self.lookback] = history[-self.lookback :]
+        shape = (len(history), self.lookback + blocks * block, columns.width)
+        rolled = np.empty(shape, history.dtype)
+        rolled[:, : self.lookback] = history
+        rolled[:, self.lookback :] = history[:, -1:]
+        # A row holds what is known of the next one.
+        rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
         for first in range(0, blocks * block, block):
-            start = np.array([first])
-            location, scale = location_and_scale(rolled, start, self.lookback, self.normalize)
-            windows = WindowSet(rolled, start, location, scale, self.lookback)
-            ahead = self.engine.predict(windows.batch()).reshape(block, channels)
+            windows = self.windows(
+                rolled.reshape(-1, columns.width), np.arange(len(rolled)) * shape[1] + first
+            )
+            ahead = self.engine.predict(windows.batch()).reshape(len(rolled), block, -1)
             end = first + self.lookback
-            rolled[end : end + block] = ahead * scale + location
-        return rolled[self.lookback : self.lookback + steps]
+            ahead = ahead / windows.inverse_scale[:, None] + windows.location[:, None]
+            rolled[:, end : end + block, : columns.targets] = ahead
+        return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:

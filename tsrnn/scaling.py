@@ -5,6 +5,10 @@ in any unit. On top of it, ``normalize`` brings each window to a common level, o
 which lets the network forecast beyond what it has seen (Kim et al., RevIN, 2022).
 """
 
+from __future__ import annotations
+
+from copy import copy
+
 import numpy as np
 
 # Windows smaller than this, in standard deviations of the series, are not blown up any further.
@@ -18,13 +22,20 @@ NORMALIZATIONS = (None, "last", "mean", "standard", "robust")
 
 
 class SeriesScaler:
-    """Mean and standard deviation of each column of a series.
+    """Mean and standard deviation of each column of each series.
 
     A constant column becomes 0, and moves by its own size.
 
     Parameters
     ----------
     values : ndarray, shape (rows, columns)
+        All series, one after another.
+    offsets : ndarray of int64, shape (series + 1,)
+        Where each series begins, and where the last one ends.
+
+    Attributes
+    ----------
+    mean, deviation : ndarray, shape (series, columns)
 
     Raises
     ------
@@ -33,15 +44,19 @@ class SeriesScaler:
 
     Examples
     --------
-    >>> scaler = SeriesScaler(np.array([[1.0], [3.0]]))
-    >>> scaler.inverse(scaler.transform(np.array([[7.0]]), "float64"))
-    array([[7.]])
+    >>> values, offsets = np.array([[1.0], [3.0], [50.0], [70.0]]), np.array([0, 2, 4])
+    >>> scaler = SeriesScaler(values, offsets)
+    >>> scaler.transform(values, offsets, "float64").ravel()
+    array([-1.,  1., -1.,  1.])
+    >>> scaler.inverse(np.array([[[5.0]], [[5.0]]])).ravel()
+    array([ 7., 110.])
     """
 
-    def __init__(self, values: np.ndarray):
+    def __init__(self, values: np.ndarray, offsets: np.ndarray):
         # Between -1 and 1 first: then no square is too large or too small, whatever the unit.
-        low = values.min(axis=0).astype(np.float64)
-        high = values.max(axis=0).astype(np.float64)
+        starts, lengths = offsets[:-1], np.diff(offsets)[:, None]
+        low = np.minimum.reduceat(values, starts, axis=0).astype(np.float64)
+        high = np.maximum.reduceat(values, starts, axis=0).astype(np.float64)
         largest = np.maximum(np.abs(low), np.abs(high)).max()
         if largest > LARGEST_VALUE:
             raise ValueError(
@@ -51,19 +66,36 @@ class SeriesScaler:
         middle, half = (low + high) / 2, (high - low) / 2
         constant = low == high
         unit = np.where(constant, 1.0, half)
-        shape = (values - middle) / unit
-        self.mean = np.where(constant, low, middle + unit * shape.mean(axis=0))
+        shape = (values - _by_row(middle, offsets)) / _by_row(unit, offsets)
+        mean = np.add.reduceat(shape, starts, axis=0) / lengths
+        shape -= _by_row(mean, offsets)
+        np.square(shape, out=shape)
+        deviation = np.sqrt(np.add.reduceat(shape, starts, axis=0) / lengths)
+        self.mean = np.where(constant, low, middle + unit * mean)
         size = np.where(low == 0, 1.0, np.abs(low))
-        self.deviation = np.where(constant, size, unit * shape.std(axis=0))
+        self.deviation = np.where(constant, size, unit * deviation)
 
-    def transform(self, values: np.ndarray, dtype: str) -> np.ndarray:
+    def take(self, series: np.ndarray) -> SeriesScaler:
+        """That of some of the series."""
+        taken = copy(self)
+        taken.mean, taken.deviation = self.mean[series], self.deviation[series]
+        return taken
+
+    def transform(self, values: np.ndarray, offsets: np.ndarray, dtype: str) -> np.ndarray:
         """Values in standard deviations from the mean, in the given precision."""
         with np.errstate(over="ignore"):  # becomes infinite, and the forecast is refused
-            return np.ascontiguousarray((values - self.mean) / self.deviation, dtype)
+            scaled = values - _by_row(self.mean, offsets)
+            scaled /= _by_row(self.deviation, offsets)
+            return np.ascontiguousarray(scaled, dtype)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """The values that ``transform`` made, as they were."""
-        return values * self.deviation + self.mean
+        """Values of shape (series, steps, columns) as they were before ``transform``."""
+        return values * self.deviation[:, None] + self.mean[:, None]
+
+
+def _by_row(numbers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """A series' numbers for each of its rows; one series' numbers go with all rows anyway."""
+    return numbers if len(numbers) == 1 else np.repeat(numbers, np.diff(offsets), axis=0)
 
 
 def location_and_scale(

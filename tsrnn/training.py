@@ -12,6 +12,8 @@ from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.schedules import SCHEDULES, Plateau
 
+# An epoch of a short series passes over it again and again, an epoch of a long one samples it.
+SHORTEST_EPOCH, LONGEST_EPOCH = 1024, 16384
 # Windows in one pass over validation data: what memory is needed does not grow with the series.
 _VALIDATION_BATCH = 1024
 
@@ -27,7 +29,7 @@ class Settings:
     weight_decay: float
     batch_size: int
     max_epochs: int
-    windows_per_epoch: int
+    windows_per_epoch: int | None
     clip_norm: float | None
     dropout: float
     n_iter_no_change: int
@@ -45,44 +47,68 @@ class History:
     failure: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What to learn from.
+
+    Attributes
+    ----------
+    series : ndarray, shape (rows, columns)
+        All series, one after another; see ``Columns`` for what a row holds.
+    training, validation : ndarray of int64
+        Starts of windows. With validation windows, training stops early and restores the weights
+        that did best on them.
+    weights : ndarray, shape (rows,), or None
+        How much the forecast of each row counts.
+    """
+
+    series: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
 class Trainer:
-    """Trains a network on the windows of one series.
+    """Trains a network.
 
     Parameters
     ----------
     network : Network
-    series : ndarray, shape (points, channels)
-    training, validation : ndarray of int64
-        Starts of windows. With validation windows, training stops early and restores the weights
-        that did best on them.
+    examples : Examples
     settings : Settings
     random : numpy Generator
         Orders the windows and chooses dropout masks.
+    memory : tuple of (ndarray, int), default=None
+        What the optimizer remembered at the end of an earlier training, to go on from there.
     """
 
     def __init__(
         self,
         network: Network,
-        series: np.ndarray,
-        training: np.ndarray,
-        validation: np.ndarray | None,
+        examples: Examples,
         settings: Settings,
         random: np.random.Generator,
+        memory: tuple[np.ndarray, int] | None = None,
     ):
-        self.network, self.engine, self.series = network, network.engine, series
-        self.training, self.settings, self.random = training, settings, random
+        self.network, self.engine, self.examples = network, network.engine, examples
+        self.settings, self.random = settings, random
+        usual = min(max(len(examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
+        self.windows_per_epoch = settings.windows_per_epoch or usual
         self.loss = LOSSES[settings.loss]()
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
         self.memory = self.engine.optimizer_memory(self.optimizer)
         self.schedule = SCHEDULES[settings.lr_schedule]()
         self.step = 0
+        if memory is not None:
+            self.memory[:], self.step = memory
         self.history = History()
         self._best_parameters: np.ndarray | None = None
         self._waited = 0
         self._validation = None
-        if validation is not None:  # at most an epoch of them, evenly spread
-            every = -(-len(validation) // settings.windows_per_epoch)
-            self._validation = network.windows(series, validation[::every])
+        if examples.validation is not None:  # at most an epoch of them, evenly spread
+            every = -(-len(examples.validation) // self.windows_per_epoch)
+            starts = examples.validation[::every]
+            self._validation = network.windows(examples.series, starts, examples.weights)
 
     def run(self) -> History:
         """Train for ``max_epochs``, or until validation stops it, the loss diverges, or Ctrl-C."""
@@ -95,7 +121,7 @@ class Trainer:
             warnings.warn(
                 f"Training was interrupted in epoch {len(self.history.loss_curve) + 1}; "
                 "the network keeps what it had learned.",
-                stacklevel=3,  # where fit was called
+                stacklevel=4,  # where fit was called
             )
         if self._best_parameters is not None:
             self.engine.parameters[:] = self._best_parameters
@@ -106,7 +132,8 @@ class Trainer:
     def _epoch(self, epoch: int) -> None:
         settings, before = self.settings, self.engine.parameters.copy()
         rate = settings.learning_rate * self.schedule(epoch, settings.max_epochs)
-        windows = self.network.windows(self.series, self._order())
+        examples = self.examples
+        windows = self.network.windows(examples.series, self._order(), examples.weights)
         total = 0.0
         for first in range(0, len(windows), settings.batch_size):
             count = min(settings.batch_size, len(windows) - first)
@@ -129,10 +156,11 @@ class Trainer:
 
     def _order(self) -> np.ndarray:
         """The windows of an epoch, shuffled: a sample, or as many passes as it takes."""
-        wanted, there = self.settings.windows_per_epoch, len(self.training)
-        if wanted < there:
-            return self.random.choice(self.training, wanted, replace=False)
-        passes = [self.random.permutation(self.training) for _ in range(-(-wanted // there))]
+        training, wanted = self.examples.training, self.windows_per_epoch
+        if wanted < len(training):
+            return self.random.choice(training, wanted, replace=False)
+        repeats = range(-(-wanted // len(training)))
+        passes = [self.random.permutation(training) for _ in repeats]
         return np.concatenate(passes)[:wanted]
 
     def _update(self, rate: float, norm: float) -> None:

@@ -1,52 +1,70 @@
-"""Where each window starts. A window is a place in the series, never a copy of it."""
+"""Where each window starts. A window is a place in a series, never a copy of it.
+
+Series lie one after another; ``offsets`` says where each begins, and where the last one ends.
+"""
 
 import numpy as np
 
 
-def window_starts(n_rows: int, lookback: int, horizon: int) -> np.ndarray:
-    """Starts of all windows whose inputs and targets lie in the series.
+def window_starts(offsets: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
+    """Starts of all windows whose inputs and targets lie in one series.
 
     Parameters
     ----------
-    n_rows, lookback, horizon : int
-        Steps in the series, in a window's input, in its target.
+    offsets : ndarray of int64, shape (series + 1,)
+    lookback, horizon : int
+        Steps in a window's input, in its target.
 
     Returns
     -------
-    ndarray of int64, shape (n_rows - lookback - horizon + 1,)
-
-    Raises
-    ------
-    ValueError
-        If there is not a single window.
+    ndarray of int64
+        Series by series; a series shorter than ``lookback + horizon`` has none.
 
     Examples
     --------
-    >>> window_starts(10, lookback=6, horizon=2)
-    array([0, 1, 2])
+    >>> window_starts(np.array([0, 10, 19]), lookback=6, horizon=2)
+    array([ 0,  1,  2, 10, 11])
     """
-    need = lookback + horizon
-    if n_rows < need:
-        raise ValueError(
-            f"The series is too short: {n_rows} rows; "
-            f"lookback {lookback} + horizon {horizon} need {need}."
-        )
-    return np.arange(n_rows - need + 1)
+    counts = np.maximum(np.diff(offsets) - (lookback + horizon - 1), 0)
+    first = np.repeat(offsets[:-1] - (np.cumsum(counts) - counts), counts)
+    return first + np.arange(len(first))
+
+
+def without_gaps(starts: np.ndarray, gaps: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
+    """The windows that have no gap in their target.
+
+    Parameters
+    ----------
+    starts : ndarray of int64
+    gaps : ndarray of bool, shape (rows,)
+    lookback, horizon : int
+
+    Examples
+    --------
+    >>> gaps = np.array([True, False, False, False, True])
+    >>> without_gaps(np.array([0, 1, 2]), gaps, lookback=1, horizon=2)
+    array([0, 1])
+    """
+    before = np.concatenate([[0], np.cumsum(gaps)])
+    first = starts + lookback
+    return starts[before[first + horizon] == before[first]]
 
 
 def split_validation(
-    starts: np.ndarray, fraction: float, horizon: int
+    starts: np.ndarray, offsets: np.ndarray, fraction: float, horizon: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The latest windows for validation, and those for training whose targets end before.
+    """The latest windows of each series for validation, and those whose targets end before.
 
     Parameters
     ----------
     starts : ndarray of int64
         All windows, in order.
+    offsets : ndarray of int64, shape (series + 1,)
     fraction : float
-        Share of them for validation, rounded up to one window at least.
+        Share of a series' windows for validation, rounded; of all windows at least one.
     horizon : int
-        Windows in between, ``horizon - 1`` of them, belong to neither: their targets overlap.
+        Windows in between, ``horizon - 1`` in each series, belong to neither: their targets
+        overlap.
 
     Returns
     -------
@@ -56,14 +74,27 @@ def split_validation(
     ------
     ValueError
         If no window is left to train on.
+
+    Examples
+    --------
+    >>> split_validation(np.arange(10), np.array([0, 12]), fraction=0.2, horizon=3)
+    (array([0, 1, 2, 3, 4, 5]), array([8, 9]))
     """
-    n_validation = max(1, round(len(starts) * fraction))
-    n_training = len(starts) - n_validation - (horizon - 1)
-    if n_training < 1:
+    ends = np.searchsorted(starts, offsets[1:])
+    counts = np.diff(ends, prepend=0)
+    validating = np.round(counts * fraction).astype(np.int64)
+    if not validating.any():
+        validating[np.argmax(counts)] = 1
+    training = np.maximum(counts - validating - np.where(validating, horizon - 1, 0), 0)
+    if not training.any():
         raise ValueError(
             f"early_stopping leaves nothing to train on: {len(starts)} windows, less "
-            f"{n_validation} for validation (validation_fraction {fraction:g}) and "
+            f"{validating.sum()} for validation (validation_fraction {fraction:g}) and "
             f"{horizon - 1} that overlap them (horizon {horizon} - 1). Use a longer series, a "
             "shorter lookback, or early_stopping=False."
         )
-    return starts[:n_training], starts[-n_validation:]
+    place = np.arange(len(starts)) - np.repeat(ends - counts, counts)
+    return (
+        starts[place < np.repeat(training, counts)],
+        starts[place >= np.repeat(counts - validating, counts)],
+    )

@@ -137,9 +137,7 @@ class Stack:
         Dropout's number for the first layer and step.
     """
 
-    def __init__(
-        self, network, prefix, x, directions, dropout, seed, first=None, first_place=0
-    ):
+    def __init__(self, network, prefix, x, directions, dropout, seed, first=None, first_place=0):
         self.prefix, self.hidden = prefix, network.architecture.hidden_size
         cell, self.layers = network.architecture.equations, []
         for layer in range(network.architecture.num_layers):
@@ -235,9 +233,7 @@ class Run:
         return h[::-1] if self.direction else h
 
     def backward(self, dstate: tuple[np.ndarray, ...], doutputs: np.ndarray | None):
-        """From the derivatives of the last state, and of all outputs, to those of x, the first
-        state and the weights.
-        """
+        """To the derivatives of x, first state and weights from those of last state and outputs."""
         w, steps = self.weights, len(self.saved)
         dx = np.zeros_like(self.x)
         gradient = {name: np.zeros_like(values) for name, values in w.items()}

@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Reads:
-    """What is read of a row: targets, a run of numbers, and vectors of categories, in this order."""
+    """What is read of a row: targets, a run of numbers, vectors of categories, in this order."""
 
     targets: int
     first_number: int

@@ -36,9 +36,7 @@ class Network:
         self.decoder = None
         if self.layout.decoder is not None:
             place = architecture.directions * architecture.num_layers * steps if dropout else None
-            self.decoder = Layers(
-                recorder, self.layout.decoder, self.ws.decoder, steps - 1, place
-            )
+            self.decoder = Layers(recorder, self.layout.decoder, self.ws.decoder, steps - 1, place)
             self.last = self.decoder
         self.feature_panels = self.last.stack.directions * recorder.units
 

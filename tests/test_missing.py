@@ -1,0 +1,184 @@
+"""missing.py: what is filled, with what, and never from another series."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsrnn.frames.panels import Roles
+from tsrnn.frames.reading import read_history, read_training
+
+HOLES = {"ffill": Roles(missing="ffill"), "interpolate": Roles(missing="interpolate")}
+HOLES["mask"] = Roles(missing="mask")
+
+
+def says(*words):
+    """A pattern for messages that hold all these words."""
+    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
+
+
+def filled_by_pandas(frame, freq, how):
+    """Each series on its own, by pandas: absent rows first, then values."""
+    parts = []
+    for key, group in frame.set_index("ds").groupby("unique_id", sort=False):
+        part = group.reindex(pd.date_range(group.index[0], group.index[-1], freq=freq))
+        for column in part.columns:
+            numeric = pd.api.types.is_numeric_dtype(part[column].dtype)
+            if how == "interpolate" and numeric and not pd.api.types.is_bool_dtype(part[column]):
+                part[column] = part[column].astype(float).interpolate().bfill()
+            else:
+                part[column] = part[column].ffill().bfill()
+        parts.append(part.assign(unique_id=key).reset_index(names="ds"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def holey_frame(seed, freq="MS", n_series=5):
+    """A long frame with holes in targets and covariates, some rows absent, in any order."""
+    random = np.random.default_rng(seed)
+    frames = []
+    for key in range(n_series):
+        ds = pd.date_range("2024-01-01", periods=random.integers(25, 40), freq=freq)
+        frame = pd.DataFrame({"unique_id": f"s{key}", "ds": ds, "y": random.normal(size=len(ds))})
+        frame["number"] = random.normal(size=len(ds)).astype("f4")
+        frame["word"] = random.choice(["a", "b"], len(ds))
+        frame["kind"] = pd.Categorical(random.choice(["u", "v"], len(ds)), ["u", "v", "w"])
+        frame["count"] = pd.array(random.integers(9, size=len(ds)), dtype="Int64")
+        for column in ("y", "number", "word", "kind", "count"):
+            holes = random.random(len(ds)) < 0.3
+            holes[random.integers(len(ds))] = False
+            frame[column] = frame[column].where(~holes)
+        absent = np.append(random.random(len(ds) - 1) < 0.05, False)
+        absent[:8] = False  # so that the frequency can be seen
+        frames.append(frame[~absent])
+    return pd.concat(frames).sample(frac=1, random_state=seed)
+
+
+@given(st.integers(0, 1000), st.sampled_from(list(HOLES)), st.sampled_from(["MS", "h", "B"]))
+@settings(deadline=None, max_examples=30)
+def test_filled_as_pandas_fills_each_series(seed, how, freq):
+    frame = holey_frame(seed, freq)
+    panel = read_training(frame, None, HOLES[how])
+    tidy = frame.sort_values("ds").set_index("unique_id").loc[panel.ids].reset_index()
+    expected = filled_by_pandas(tidy, freq, how)
+    np.testing.assert_allclose(panel.targets[:, 0], expected["y"], rtol=1e-12, atol=1e-12)
+    assert panel.lengths.tolist() == expected.groupby("unique_id", sort=False).size().to_list()
+    for column in ("number", "count"):
+        found, numbers = panel.covariates[column].astype(float), expected[column].astype(float)
+        np.testing.assert_allclose(found, numbers, rtol=1e-6, atol=1e-6)
+    for column in ("word", "kind"):
+        assert panel.covariates[column].to_list() == expected[column].to_list()
+    assert panel.covariates["kind"].dtype == frame["kind"].dtype
+    if how == "mask":
+        present = tidy.dropna(subset="y").set_index(["unique_id", "ds"]).index
+        rows = expected.set_index(["unique_id", "ds"]).index
+        np.testing.assert_array_equal(panel.gaps, ~rows.isin(present))
+    else:
+        assert panel.gaps is None
+
+
+@pytest.mark.parametrize("how", HOLES)
+def test_absent_rows_of_a_single_series(how):
+    days = pd.date_range("2024-03-20", periods=30, freq="D", tz="Europe/Berlin")
+    y = pd.Series(np.arange(30.0), days).drop(days[[10, 11, 20]])
+    panel = read_training(y, None, HOLES[how])
+    expected = y.reindex(days)
+    expected = expected.interpolate() if how == "interpolate" else expected.ffill()
+    assert panel.targets[:, 0].tolist() == expected.to_list()
+    assert panel.timeline.anchors[0] == days[-1].tz_localize(None)
+    if how == "mask":
+        assert np.flatnonzero(panel.gaps).tolist() == [10, 11, 20]
+
+
+def test_rows_that_were_absent_weigh_nothing():
+    y = pd.Series([1.0, 2, 3, 5, 6], [0, 1, 2, 4, 5])
+    panel = read_training(y, None, HOLES["ffill"], sample_weight=[1, 2, 3, 4, 5])
+    assert panel.weights.tolist() == [1, 2, 3, 0, 4, 5]
+
+
+def test_float32_stays_and_whole_data_are_a_view():
+    array = np.ones(50, "f4")
+    for roles in HOLES.values():
+        panel = read_training(array, None, roles)
+        assert np.shares_memory(panel.targets, array)
+        assert panel.gaps is None
+    array[7] = np.nan
+    assert read_training(array, None, HOLES["interpolate"]).targets.dtype == np.float32
+
+
+def test_business_days_have_no_gaps_at_weekends():
+    days = pd.date_range("2024-01-01", periods=40, freq="B").delete(13)
+    panel = read_training(pd.Series(1.0, pd.DatetimeIndex(days)), None, HOLES["mask"])
+    assert panel.timeline.step_name == "B"
+    assert panel.n_rows == 40
+
+
+def test_several_targets_are_filled_each_on_its_own():
+    values = np.array([[1, np.nan], [np.nan, 2], [3, np.nan]])
+    panel = read_training(values, None, HOLES["mask"])
+    assert panel.targets.tolist() == [[1, 2], [1, 2], [3, 2]]
+    assert panel.gaps.tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize("how", HOLES)
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("y", np.inf, ["inf", "1 of 8", "row 5", "series 'b'"]),
+        ("x", -np.inf, ["inf", "row 5", "series 'b'", "column 'x'"]),
+    ],
+)
+def test_infinite_values_are_never_filled(how, column, value, words):
+    frame = pd.DataFrame(
+        {"unique_id": list("aaaabbbb"), "ds": [0, 1, 2, 3] * 2, "y": 1.0, "x": 2.0}
+    )
+    frame.loc[5, column] = value
+    with pytest.raises(ValueError, match=says(*words)):
+        read_training(frame, None, HOLES[how])
+
+
+@pytest.mark.parametrize("column", ["y", "x"])
+def test_a_series_without_any_value(column):
+    frame = pd.DataFrame({"unique_id": list("aabb"), "ds": [0, 1] * 2, "y": 1.0, "x": "w"})
+    frame.loc[2:, column] = None
+    with pytest.raises(ValueError, match=says("series 'b' of X has no value in column", column)):
+        read_training(frame, None, HOLES["ffill"])
+
+
+def test_gaps_of_years_are_a_wrong_frequency():
+    stamps = pd.date_range("1900", periods=20, freq="s").append(pd.date_range("2024", periods=3))
+    with pytest.raises(ValueError, match=says("23 rows", "freq=")):
+        read_training(pd.Series(1.0, stamps), None, HOLES["ffill"])
+
+
+def test_stamps_between_steps_are_no_gaps():
+    stamps = pd.date_range("2024", periods=20, freq="h").insert(7, pd.Timestamp("2024-01-01 06:20"))
+    with pytest.raises(ValueError, match=says("irregular", "row 7")):
+        read_training(pd.Series(1.0, stamps), None, HOLES["ffill"])
+
+
+def test_a_history_is_filled_as_well():
+    fitted = read_training(pd.Series(1.0, range(9)), None, HOLES["ffill"])
+    history = pd.Series([1.0, None, 3.0], [0, 1, 3])
+    panel = read_history(history, None, fitted, HOLES["ffill"])
+    assert panel.targets[:, 0].tolist() == [1, 1, 1, 3]
+
+
+def test_a_short_history_with_gaps_has_the_frequency_of_the_training_data():
+    months = pd.date_range("2024-01-01", periods=20, freq="MS")
+    fitted = read_training(pd.Series(1.0, months), None, HOLES["ffill"])
+    history = pd.Series([1.0, 2.0, 4.0], months[[0, 1, 3]])
+    panel = read_history(history, None, fitted, HOLES["ffill"])
+    assert panel.targets[:, 0].tolist() == [1, 2, 2, 4]
+    days = pd.date_range("2024-01-01", periods=90, freq="D").delete(50)
+    with pytest.raises(ValueError, match=says("a row every 1 day", "every 31 days")):
+        read_history(pd.Series(1.0, days), None, fitted, HOLES["ffill"])
+
+
+def test_a_static_number_stays_exactly_what_it_is():
+    frame = pd.DataFrame({"unique_id": "a", "ds": range(99), "y": 1.0, "size": 0.1})
+    frame.loc[1:97, "size"] = np.nan
+    roles = Roles(static_covariates=["size"], missing="interpolate")
+    assert (read_training(frame, None, roles).covariates["size"] == 0.1).all()

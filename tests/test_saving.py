@@ -1,0 +1,190 @@
+"""A forecaster in a file, and back: every kind of data, and files that hold nonsense."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from small import daily, daily_frame, small, wave
+from test_sklearn import assert_same_forecast
+
+import tsrnn
+from tsrnn.persistence import ModelFileError, read_model, write_model
+
+
+def covariates(rows):
+    index = daily(rows).index
+    frame = pd.DataFrame({"price": wave(rows), "holiday": index.day_of_week >= 5}, index)
+    frame["shop"] = pd.Categorical(np.where(np.arange(rows) % 3, "open", "shut"))
+    frame["note"] = np.where(np.arange(rows) % 2, "a", "b")
+    return frame
+
+
+def long_frame(lengths=(30, 45, 22)):
+    parts = [daily(rows).rename("y").rename_axis("ds").reset_index() for rows in lengths]
+    return pd.concat(parts, keys=[f"s{k}" for k in range(len(lengths))], names=["unique_id", "row"])
+
+
+def panel(lengths=(30, 45, 22)):
+    return long_frame(lengths).reset_index("unique_id").reset_index(drop=True)
+
+
+CASES = {
+    "series": (daily(), None),
+    "frame": (daily_frame(), None),
+    "array": (wave(), None),
+    "matrix": (wave(columns=2), None),
+    "periods": (daily().to_period(), None),
+    "zone": (daily().tz_localize("Europe/Berlin"), None),
+    "business days": (daily().set_axis(pd.bdate_range("2024-01-01", periods=60)), None),
+    "long frame": (panel(), None),
+    "two levels": (panel().set_index(["unique_id", "ds"]), None),
+    "covariates": (covariates(60), daily()),
+    "array of covariates": (wave(columns=3), wave()),
+}
+each_case = pytest.mark.parametrize(("X", "y"), CASES.values(), ids=CASES)
+
+
+def future_of(y):
+    return covariates(len(y) + 4).iloc[len(y) :]
+
+
+@each_case
+@pytest.mark.parametrize("strategy", ["direct", "seq2seq"])
+def test_a_loaded_forecaster_is_the_one_that_was_saved(tmp_path, X, y, strategy):
+    options = {"strategy": strategy, "past_covariates": None}
+    forecaster = small(horizon=2, **options).fit(X, y)
+    ahead = None
+    if y is not None:
+        ahead = wave(4, 3) if isinstance(X, np.ndarray) else future_of(y)
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert_same_forecast(loaded.predict(ahead), forecaster.predict(ahead))
+    assert loaded.get_params() == forecaster.get_params()
+    fitted = {name for name in vars(forecaster) if name.endswith("_")}
+    assert fitted == {name for name in vars(loaded) if name.endswith("_")}
+    for name in fitted - {"params_", "feature_names_in_"}:
+        assert getattr(loaded, name) == getattr(forecaster, name), name
+    # and it goes on learning as the other does
+    for each in (loaded, forecaster):
+        each.partial_fit(X, y)
+    assert_same_forecast(loaded.predict(ahead), forecaster.predict(ahead))
+
+
+@each_case
+def test_copies_and_pickles(X, y):
+    forecaster = small(horizon=2, past_covariates=None).fit(X, y)
+    ahead = None
+    if y is not None:
+        ahead = wave(2, 3) if isinstance(X, np.ndarray) else future_of(y)
+    for other in (copy.deepcopy(forecaster), pickle.loads(pickle.dumps(forecaster))):
+        assert_same_forecast(other.predict(ahead), forecaster.predict(ahead))
+
+
+def test_only_a_fitted_forecaster_can_be_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        small().save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_parameter_that_cannot_be_saved_leaves_the_old_file(tmp_path):
+    forecaster = small().fit(daily())
+    forecaster.save(tmp_path / "model")
+    with pytest.raises(TypeError, match="object"):
+        forecaster.set_params(freq=object()).save(tmp_path / "model")
+    assert_same_forecast(tsrnn.load(tmp_path / "model").predict(), forecaster.predict())
+
+
+def lies():
+    """Changes of arrays and facts that leave the file sound, and its contents nonsense."""
+
+    def arrays(name, change):
+        return lambda arrays, facts: arrays.update({name: change(arrays[name])})
+
+    def fact(*keys, value):
+        def change(arrays, facts):
+            for key in keys[:-1]:
+                facts = facts[key]
+            facts[keys[-1]] = value
+
+        return change
+
+    yield fact("architecture", "hidden_size", value=2**40)
+    yield fact("architecture", "horizon", value=-1)
+    yield fact("architecture", "num_layers", value=2**62)
+    yield fact("architecture", "cell", value="os.system")
+    yield fact("architecture", "columns", "known_categories", value=(10**9,))
+    yield fact("architecture", "decoder", value=1)
+    yield fact("network", value=[10**6, None, "float32"])
+    yield fact("network", value=[6, None, "object"])
+    yield fact("parameters", "horizon", value=0)
+    yield fact("parameters", "__class__", value="x")
+    yield fact("categories", value=[[], "error"])
+    yield fact("history", "covariates", value=[])
+    yield fact("history", "timeline", value=[1, 2, 3])
+    yield fact("random", value={"bit_generator": "PCG64"})
+    yield arrays("history.offsets", lambda offsets: offsets - 1)
+    yield arrays("history.offsets", lambda offsets: offsets[:1])
+    yield arrays("history.targets", lambda targets: targets[:2])
+    yield arrays("scaler.mean", lambda mean: mean[:0])
+    yield arrays("encoder.mean", lambda mean: mean[:0])
+    yield arrays("params.head.weight", lambda weight: weight * np.nan)
+    yield arrays("params.head.weight", lambda weight: weight[:, :1])
+    yield lambda arrays, facts: arrays.pop("params.head.bias")
+    yield lambda arrays, facts: facts.pop("horizon")
+    yield lambda arrays, facts: facts.clear()
+
+
+@pytest.mark.parametrize("lie", list(lies()))
+def test_a_sound_file_that_holds_no_forecaster_is_refused(tmp_path, lie):
+    small(horizon=2).fit(covariates(60), daily()).save(tmp_path / "model")
+    arrays, facts = read_model(tmp_path / "model")
+    lie(arrays, facts)
+    write_model(tmp_path / "model", arrays, facts)
+    with pytest.raises(ModelFileError, match="model holds no forecaster"):
+        tsrnn.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_weights_go_to_pytorch_and_back(cell):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    forecaster = small(cell=cell, num_layers=2, bidirectional=True, normalize=None).fit(wave())
+    network = getattr(torch.nn, cell.upper())(1, 4, 2, bidirectional=True)
+    names = dict(network.named_parameters())
+    weights = {name: torch.from_numpy(forecaster.params_[name]) for name in names}
+    network.load_state_dict(weights)
+    y = wave()
+    window = torch.from_numpy(((y[-6:] - y.mean()) / y.std()).astype("float32"))
+    _, last = network(window[:, None, None])
+    last = last[0] if cell == "lstm" else last
+    with torch.no_grad():
+        features = last[-2:].reshape(-1).numpy()
+    ahead = forecaster.params_["head.weight"] @ features + forecaster.params_["head.bias"]
+    np.testing.assert_allclose(ahead * y.std() + y.mean(), forecaster.predict(), rtol=1e-5)
+    # and back, from a network that PyTorch has changed
+    with torch.no_grad():
+        for values in network.parameters():
+            values.mul_(0.5)
+    back = {name: values.detach().numpy() for name, values in network.named_parameters()}
+    forecaster.load_params(back)
+    for name, values in back.items():
+        np.testing.assert_array_equal(forecaster.params_[name], values)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"head.bais": [0.0]}, "no parameter 'head.bais'"),
+        ({"head.bias": [0.0, 1.0]}, r"shape \(2,\).* \(1,\)"),
+        ({"head.bias": [np.nan]}, "NaN"),
+    ],
+)
+def test_weights_that_do_not_fit_change_nothing(params, words):
+    forecaster = small().fit(daily())
+    before = forecaster.params_
+    with pytest.raises(ValueError, match=words):
+        forecaster.load_params({"weight_hh_l0": np.zeros((4, 4)), **params})
+    for name, values in forecaster.load_params({}).params_.items():
+        np.testing.assert_array_equal(values, before[name])

@@ -1,0 +1,170 @@
+"""Rows to forecast: which series and which step after its end each of them stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.frames import missing
+from tsrnn.frames.panels import Future, Panel, Roles, check_count
+from tsrnn.frames.reading import check_columns
+from tsrnn.frames.rows import Rows, series_and_stamps, series_label
+from tsrnn.frames.values import as_pandas, check_unique, numbered_columns, read_covariates
+
+
+def read_future(X: Any, past: Panel, roles: Roles) -> Future:
+    """Check the rows to forecast.
+
+    Parameters
+    ----------
+    X : Series, DataFrame, array or list
+        A row for each step of each series, located by key and time stamp; they may begin after a
+        gap. Where `X` or `past` has no time stamps, they follow the only series directly.
+        Targets, past and static covariates may be among the columns and are not read.
+    past : Panel
+        What they follow.
+    roles : Roles
+        As for `past`.
+
+    Raises
+    ------
+    TypeError
+        `X` is no Series, DataFrame, array or list, or its stamps are of another type.
+    ValueError
+        A series that is not in `past`; a stamp that is not after its end, not on the frequency,
+        in another time zone; a step that is there twice, unless there is a single series without
+        covariates; columns that do not fit; missing covariates.
+
+    Examples
+    --------
+    >>> from tsrnn.frames.reading import read_training
+    >>> past = read_training(pd.Series([1.0, 2.0]), None, Roles())
+    >>> read_future(pd.DataFrame(index=[2, 3, 5]), past, Roles()).steps
+    array([0, 1, 3])
+    """
+    X = as_pandas(X)
+    if not isinstance(X, pd.Series | pd.DataFrame | np.ndarray | list | tuple):
+        kind = "None" if X is None else type(X).__name__
+        raise TypeError(f"X must be a Series, DataFrame, array or list, not {kind}")
+    if isinstance(X, pd.Series | pd.DataFrame) and len(X) and past.timeline is not None:
+        series, stamps = _whose(X, past, roles)
+        steps = past.timeline.locate(stamps, series, "X", past.label)
+    elif past.n_series > 1 and len(X):
+        raise ValueError(_no_keys(past, roles))
+    else:
+        series, stamps = np.zeros(len(X), dtype=np.int64), None
+        steps = np.arange(len(X))
+    rows = Rows("X", stamps, np.array([0, len(X)]))
+    covariates = _covariates(X, past, roles, series, steps, rows)
+    if covariates is not None or past.ids is not None:
+        _check_once(series, steps, stamps, past)
+    index = X.index if isinstance(X, pd.Series | pd.DataFrame) else None
+    return Future(series, steps, covariates, index)
+
+
+def _whose(X: Any, past: Panel, roles: Roles) -> tuple[np.ndarray, pd.Index]:
+    """The number of each row's series, and its time stamp."""
+    levels = isinstance(X.index, pd.MultiIndex)
+    columns = list(X.columns) if isinstance(X, pd.DataFrame) else []
+    long = not levels and (past.long_names is not None or roles.time_col in columns)
+    if not levels and not long:
+        if past.ids is not None:
+            raise ValueError(_no_keys(past, roles))
+        return np.zeros(len(X), dtype=np.int64), X.index
+    keys = [roles.id_col, roles.time_col] if past.ids is not None else [roles.time_col]
+    if long and not all(key in columns for key in keys):
+        raise ValueError(f"X needs the columns {keys}; it has {columns}")
+    id_col = roles.id_col if roles.id_col in columns else None
+    codes, ids, stamps = series_and_stamps(X, id_col, roles.time_col, "X")
+    return _numbers_of(ids, codes, past), stamps
+
+
+def _numbers_of(ids: pd.Index | None, codes: np.ndarray, past: Panel) -> np.ndarray:
+    """The numbers of the series with these keys; the only one may go without or by any."""
+    if past.ids is None:
+        if ids is not None and len(ids) > 1:
+            raise ValueError(f"X has rows of {len(ids)} series, but there is one to forecast from")
+        return np.zeros(len(codes), dtype=np.int64)
+    if ids is None or ids.nlevels != past.ids.nlevels:
+        found = 0 if ids is None else ids.nlevels
+        raise ValueError(f"X has keys of {found} levels; the forecaster needs {past.ids.nlevels}")
+    numbers = past.ids.get_indexer(ids)
+    if (numbers < 0).any():
+        first = int(np.argmax(numbers < 0))
+        raise ValueError(
+            f"row {int(np.argmax(codes == first))} of X belongs to {series_label(ids, first)}, "
+            f"which is not among the {past.n_series} series to forecast from; pass its past with "
+            "history="
+        )
+    return numbers[codes]
+
+
+def _no_keys(past: Panel, roles: Roles) -> str:
+    form = "a MultiIndex of key and time, as the training data have"
+    if past.long_names is not None:
+        form = f"the columns {roles.id_col!r} and {roles.time_col!r}"
+    return f"X must say which of the {past.n_series} series each row belongs to, by {form}"
+
+
+def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel) -> None:
+    if stamps is None or len(series) < 2:
+        return
+    order = np.lexsort((steps, series))
+    same = (np.diff(series[order]) == 0) & (np.diff(steps[order]) == 0)
+    if same.any():
+        first, again = order[int(np.argmax(same)) :][:2].tolist()
+        of = "" if past.ids is None else f" of {past.label(int(series[first]))}"
+        raise ValueError(
+            f"X has duplicate time stamps: {stamps[first]}{of} stands in rows {first} and {again}"
+        )
+
+
+def _covariates(
+    X: Any, past: Panel, roles: Roles, series: np.ndarray, steps: np.ndarray, rows: Rows
+) -> pd.DataFrame | None:
+    """The known covariates of each row, filled where they may be."""
+    if past.covariates is None:
+        return None
+    frame = _known_columns(X, past, roles)
+    if frame is None:
+        return None
+    fill = roles.missing != "raise"
+    missing.check_covariates(frame, rows, present=not fill)
+    if not fill or not frame.isna().any(axis=None):
+        return frame
+    order = np.lexsort((steps, series))
+    starts = np.flatnonzero(np.diff(series[order], prepend=-1))
+    offsets = np.append(starts, len(order))
+    ids = None if past.ids is None else past.ids[series[order][starts]]
+    filled = missing.fill_covariates(
+        frame.take(order),
+        np.arange(len(order)),
+        offsets,
+        roles.missing,
+        Rows("X", None, offsets, ids),
+    )
+    return filled.take(np.argsort(order)).reset_index(drop=True)
+
+
+def _known_columns(X: Any, past: Panel, roles: Roles) -> pd.DataFrame | None:
+    """What is read of X: neither past covariates, nor static ones, nor targets."""
+    assert past.covariates is not None
+    columns: Any = past.covariates.columns
+    if isinstance(columns, pd.RangeIndex):
+        frame = X if isinstance(X, pd.DataFrame) else numbered_columns(X, "X")
+        check_count(frame.shape[1], len(columns), "X")
+        frame = frame.set_axis(columns, axis=1)
+    elif isinstance(X, pd.DataFrame):
+        frame = X
+        check_unique(X, "X")
+        keys = roles.id_col, roles.time_col
+        optional = {*keys, *roles.targets, *(past.names or ()), *past.past, *past.static}
+        check_columns(X.columns, past.known, optional, "X")
+    elif past.known:
+        raise ValueError(
+            f"X must be a DataFrame with the covariates {list(past.known)}, which are known in "
+            "advance"
+        )
+    return read_covariates(frame[list(past.known)], "X") if past.known else None

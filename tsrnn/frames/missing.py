@@ -1,0 +1,187 @@
+"""Missing values: where they are, and what they are filled with; never across series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.frames.rows import Rows
+
+
+def check_present(values: np.ndarray, columns: Any, rows: Rows) -> None:
+    """Refuse missing and infinite targets, of shape (n_rows, n_targets)."""
+    if np.isfinite(values).all():
+        return
+    missing = np.isnan(values)
+    if missing.any():
+        code = "" if columns is None else f", for example with {rows.name}.interpolate()"
+        raise _bad(missing, "missing values (NaN)", _targets(columns, values), rows, code)
+    check_finite(values, columns, rows)
+
+
+def check_finite(values: np.ndarray, columns: Any, rows: Rows) -> None:
+    """Refuse infinite targets; missing ones may be there."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise _bad(infinite, "infinite values (inf)", _targets(columns, values), rows)
+
+
+def check_covariates(frame: pd.DataFrame, rows: Rows, *, present: bool) -> None:
+    """Refuse infinite covariates, and missing ones where all must be `present`."""
+    for label, column in frame.items():
+        missing = column.isna().to_numpy()[:, None]
+        if present and missing.any():
+            raise _bad(missing, "missing values (NaN)", [label], rows)
+        if is_number(column):
+            infinite = np.isinf(_numbers(column))[:, None]
+            if infinite.any():
+                raise _bad(infinite, "infinite values (inf)", [label], rows)
+
+
+def _targets(columns: Any, values: np.ndarray) -> Any:
+    """What to call the columns; a single target goes without saying."""
+    if values.shape[1] == 1:
+        return None
+    return range(values.shape[1]) if columns is None else columns
+
+
+def _bad(bad: np.ndarray, what: str, columns: Any, rows: Rows, code: str = "") -> ValueError:
+    row, column = divmod(int(np.argmax(bad)), bad.shape[1])
+    where = rows.where(row) + ("" if columns is None else f", column {columns[column]!r}")
+    fill = "" if what.startswith("inf") else ', or have them filled by missing="ffill"'
+    return ValueError(
+        f"{rows.name} has {what}: {int(bad.sum())} of {bad.size}, the first in {where}. "
+        f"Fill or drop them first{code}{fill}"
+    )
+
+
+# Filling
+
+
+def places_of(numbers: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Make room for absent rows.
+
+    Parameters
+    ----------
+    numbers : ndarray of int64, shape (n_rows,)
+        Which step of its series each row is, in increasing order, the first 0.
+    offsets : ndarray of int64, shape (n_series + 1,)
+
+    Returns
+    -------
+    origin : ndarray of int64
+        The row that stands at each step of each series; -1 where it is absent.
+    offsets : ndarray of int64, shape (n_series + 1,)
+        Where each series begins among all steps.
+
+    Examples
+    --------
+    >>> places_of(np.array([0, 2, 0]), np.array([0, 2, 3]))
+    (array([ 0, -1,  1,  2]), array([0, 3, 4]))
+    """
+    steps = np.append(0, (numbers[offsets[1:] - 1] + 1).cumsum())
+    origin = np.full(steps[-1], -1)
+    origin[numbers + np.repeat(steps[:-1], np.diff(offsets))] = np.arange(len(numbers))
+    return origin, steps
+
+
+def fill_targets(
+    values: np.ndarray,
+    columns: Any,
+    origin: np.ndarray,
+    offsets: np.ndarray,
+    how: str,
+    rows: Rows,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets at all steps, and at which of them one was filled.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_targets)
+        NaN where they are missing.
+    columns : Index or None
+        Their names.
+    origin, offsets : ndarrays
+        As `places_of` gives them.
+    how : {"ffill", "interpolate", "mask"}
+        With the last value before (both "ffill" and "mask"), or on the straight line between the
+        values before and after. Before the first value there is: with that.
+    rows : Rows
+        What messages say about the series.
+    """
+    filled = values[origin]
+    filled[origin < 0] = np.nan
+    gaps = np.isnan(filled)
+    for number in np.flatnonzero(gaps.any(axis=0)):
+        holes, before, after = _holes(
+            ~gaps[:, number], offsets, rows, number if columns is None else columns[number]
+        )
+        column = filled[:, number]
+        column[holes] = _between(column, holes, before, after, how)
+    return filled, gaps.any(axis=1)
+
+
+def fill_covariates(
+    frame: pd.DataFrame, origin: np.ndarray, offsets: np.ndarray, how: str, rows: Rows
+) -> pd.DataFrame:
+    """Covariates at all steps, filled like targets; the line is for numbers only."""
+    filled = {}
+    for label, column in frame.items():
+        there = (origin >= 0) & column.notna().to_numpy()[origin]
+        holes, before, after = _holes(there, offsets, rows, label)
+        if how == "interpolate" and is_number(column) and len(holes):
+            values = _numbers(column)[origin]
+            values[holes] = _between(values, holes, before, after, how)
+            filled[label] = pd.Series(values)
+            continue
+        source = origin.copy()
+        source[holes] = origin[np.where(before >= 0, before, after)]
+        filled[label] = column.take(source).reset_index(drop=True)
+    return pd.DataFrame(filled, index=pd.RangeIndex(len(origin))).set_axis(frame.columns, axis=1)
+
+
+def _holes(
+    there: np.ndarray, offsets: np.ndarray, rows: Rows, column: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The steps where nothing is, and the nearest before and after each that have something.
+
+    -1 if there is none in the same series.
+    """
+    steps = np.arange(len(there))
+    holes = np.flatnonzero(~there)
+    series = np.searchsorted(offsets, holes, "right") - 1
+    before = np.maximum.accumulate(np.where(there, steps, -1))[holes]
+    after = np.minimum.accumulate(np.where(there, steps, len(there))[::-1])[::-1][holes]
+    before[before < offsets[series]] = -1
+    after[after >= offsets[series + 1]] = -1
+    empty = (before < 0) & (after < 0)
+    if empty.any():
+        name = rows.label(int(series[np.argmax(empty)]))
+        raise ValueError(f"{name} has no value in column {column!r} to fill the others with")
+    return holes, before, after
+
+
+def _between(
+    values: np.ndarray, holes: np.ndarray, before: np.ndarray, after: np.ndarray, how: str
+) -> np.ndarray:
+    """What fills the holes of one column."""
+    filled = values[np.where(before >= 0, before, after)]
+    if how != "interpolate":
+        return filled
+    inside = (before >= 0) & (after >= 0)
+    left, right = before[inside], after[inside]
+    share = (holes[inside] - left) / (right - left)
+    filled[inside] = values[left] + share * (values[right] - values[left])
+    return filled
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a column holds numbers, which truth values are not."""
+    dtype = column.dtype
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,0 +1,279 @@
+"""Many series as flat arrays, and forecasts of them as what was handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.baselines import season_length
+from tsrnn.frames.rows import series_label
+from tsrnn.frames.timeline import Timeline
+from tsrnn.frames.values import Kind
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns are, and how to read them: parameters of the estimator of the same names."""
+
+    past_covariates: Any = ()
+    static_covariates: Any = ()
+    id_col: Any = "unique_id"
+    time_col: Any = "ds"
+    target_col: Any = "y"
+    freq: Any = None
+    missing: str = "raise"
+
+    @property
+    def targets(self) -> list:
+        """Names of the target columns."""
+        return self.target_col if isinstance(self.target_col, list) else [self.target_col]
+
+    @property
+    def changed(self) -> list[str]:
+        """Parameters that are not at their defaults."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One or many series, checked and flat: one after another, each in the order of time.
+
+    Attributes
+    ----------
+    targets : ndarray of shape (n_rows, n_targets)
+        float32 or float64; finite, C-contiguous and read-only: a view of the caller's memory where
+        nothing had to be converted, sorted or filled.
+    offsets : ndarray of int64, shape (n_series + 1,)
+        Where each series begins, and the number of rows.
+    kind : {"series", "frame", "vector", "matrix", "long"}
+        What the targets came as; a vector is a 1-D array, a matrix a 2-D one, and in a long frame
+        they stood beside key and time.
+    columns : Index or None
+        Names of the targets: columns of a frame, or the one name of a series; None for arrays.
+    timeline : Timeline or None
+        The last stamp of each series and the step; None for arrays and lists.
+    ids : Index or None
+        The key of each series, in the order of their first rows; a MultiIndex if it has several
+        levels, None for a single series without one.
+    long_names : tuple or None
+        Names of the columns of a long frame: of the key if there is one, the time, the targets;
+        None if the rows came in any other form.
+    covariates : DataFrame or None
+        Covariates of each row, with a RangeIndex.
+    past, static : tuple
+        Which of their columns are known for the past only, and which are constant in a series.
+    gaps : ndarray of bool, shape (n_rows,), or None
+        Where a target was missing; None unless masks were asked for and something was missing.
+    weights : ndarray of shape (n_rows,), or None
+        Weights of the rows, if there are any; 0 for those that were absent.
+
+    Examples
+    --------
+    >>> from tsrnn.frames.reading import read_training
+    >>> y = pd.Series([1.0, 2.0, 3.0], pd.date_range("2024-01-31", periods=3, freq="ME"))
+    >>> panel = read_training(y, None, Roles())
+    >>> panel.wrap(np.array([[4.0]]), np.array([0]), np.array([0]))
+    2024-04-30    4.0
+    Freq: ME, dtype: float64
+    """
+
+    targets: np.ndarray
+    offsets: np.ndarray
+    kind: Kind | Literal["long"]
+    columns: pd.Index | None = None
+    timeline: Timeline | None = None
+    ids: pd.Index | None = None
+    long_names: tuple | None = None
+    covariates: pd.DataFrame | None = None
+    past: tuple = ()
+    static: tuple = ()
+    gaps: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of time steps of all series."""
+        return int(self.targets.shape[0])
+
+    @property
+    def n_targets(self) -> int:
+        """Number of values in a row."""
+        return int(self.targets.shape[1])
+
+    @property
+    def n_series(self) -> int:
+        """Number of series."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of rows of each series."""
+        return np.diff(self.offsets)
+
+    @property
+    def names(self) -> tuple | None:
+        """Names of the targets; None for arrays."""
+        return None if self.columns is None else tuple(self.columns)
+
+    @property
+    def known(self) -> tuple:
+        """The covariates that change and are known in advance."""
+        columns = () if self.covariates is None else self.covariates.columns
+        return tuple(name for name in columns if name not in self.past + self.static)
+
+    @property
+    def season(self) -> int:
+        """Steps after which a series of this frequency usually repeats; 1 if unknown."""
+        return season_length(None if self.timeline is None else self.timeline.step_name)
+
+    def label(self, number: int) -> str:
+        """How messages name a series."""
+        return series_label(self.ids, number)
+
+    def tail(self, rows: int) -> Panel:
+        """The last rows of each series, as many as there are, in memory of their own."""
+        return self._take(slice(None), np.minimum(self.lengths, rows))
+
+    def pad(self, rows: int) -> Panel:
+        """Every series with at least so many rows: the first one is repeated in front."""
+        return self._take(slice(None), np.maximum(self.lengths, rows))
+
+    def drop_shorter(self, rows: int) -> Panel:
+        """The series that have at least so many rows."""
+        return self.select(np.flatnonzero(self.lengths >= rows))
+
+    def select(self, numbers: np.ndarray) -> Panel:
+        """These series, in this order."""
+        return replace(
+            self._take(numbers, self.lengths[numbers]),
+            timeline=None if self.timeline is None else self.timeline.select(numbers),
+            ids=None if self.ids is None else self.ids[numbers],
+        )
+
+    def _take(self, series: Any, lengths: np.ndarray) -> Panel:
+        """The rows up to the end of these series; the first one again where there are fewer."""
+        offsets = np.append(0, lengths.cumsum())
+        ahead = np.repeat(self.offsets[1:][series] - offsets[1:], lengths)
+        firsts = np.repeat(self.offsets[:-1][series], lengths)
+        rows = np.maximum(np.arange(offsets[-1]) + ahead, firsts)
+        return self.reordered(rows, offsets)
+
+    def reordered(self, rows: np.ndarray, offsets: np.ndarray) -> Panel:
+        """These rows, in this order; time and keys of the series stay."""
+        covariates = self.covariates
+        if covariates is not None:
+            covariates = covariates.take(rows).reset_index(drop=True)
+        return replace(
+            self,
+            targets=self.targets[rows],
+            offsets=offsets,
+            covariates=covariates,
+            gaps=None if self.gaps is None else self.gaps[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
+
+    def wrap(
+        self, values: np.ndarray, series: np.ndarray, steps: np.ndarray, index: Any = None
+    ) -> pd.Series | pd.DataFrame | np.ndarray:
+        """Forecasts as the kind of thing that was handed in.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_forecasts, n_targets)
+            A row for a step of a series.
+        series : ndarray of int64, shape (n_forecasts,)
+            Which series.
+        steps : ndarray of int64, shape (n_forecasts,)
+            Which step after its end; 0 is the first.
+        index : Index, default=None
+            The index they get. None: their time stamps, under the keys of the series.
+        """
+        alone = self.ids is None or index is not None
+        if self.long_names is not None and (self.kind == "long" or index is None):
+            return self._long_frame(values, series, steps, index)
+        if self.kind in ("vector", "matrix") and alone:
+            return values[:, 0] if self.kind == "vector" else values
+        if index is None and self.timeline is not None:
+            index = self._future_index(series, steps)
+        if self.kind in ("frame", "matrix"):
+            columns = None if self.columns is None else self.columns.copy()
+            return pd.DataFrame(values, index=index, columns=columns)
+        name = None if self.columns is None else self.columns[0]
+        return pd.Series(values[:, 0], index=index, name=name)
+
+    def truth(self, X: Any, forecast: Any) -> tuple[Any, Any]:
+        """What came true, out of the rows that were forecast, and the numbers to hold it against.
+
+        `forecast` is what `wrap` made for the rows `X`.
+        """
+        if not isinstance(X, pd.DataFrame) or self.kind not in ("frame", "long"):
+            return X, forecast
+        assert self.columns is not None
+        absent = [name for name in self.columns if name not in X.columns]
+        if absent:
+            raise ValueError(f"X has no column {absent} that would tell what came true; pass y")
+        return X[list(self.columns)], forecast[list(self.columns)]
+
+    def check_same_columns(self, other: Panel) -> None:
+        """Refuse a panel of other targets or covariates than these."""
+        if self.kind in ("vector", "matrix"):
+            check_count(len(other.known), len(self.known), "X")
+        for what, ours, theirs in (
+            ("targets", self.names or self.n_targets, other.names or other.n_targets),
+            ("past covariates", set(self.past), set(other.past)),
+            ("static covariates", set(self.static), set(other.static)),
+            ("covariates known in advance", set(self.known), set(other.known)),
+        ):
+            if ours != theirs:
+                raise ValueError(f"The {what} were {ours}, and are now {theirs}.")
+
+    def _future_index(self, series: np.ndarray, steps: np.ndarray) -> pd.Index:
+        assert self.timeline is not None
+        stamps = self.timeline.future(steps, series)
+        if self.ids is None:
+            return stamps
+        keys = [self.ids.get_level_values(level)[series] for level in range(self.ids.nlevels)]
+        return pd.MultiIndex.from_arrays([*keys, stamps], names=[*self.ids.names, stamps.name])
+
+    def _long_frame(
+        self, values: np.ndarray, series: np.ndarray, steps: np.ndarray, index: Any
+    ) -> pd.DataFrame:
+        assert self.long_names is not None
+        assert self.timeline is not None
+        keys = [] if self.ids is None else [self.ids[series]]
+        columns = [*keys, self.timeline.stamps(steps + 1, series), *values.T]
+        return pd.DataFrame(dict(zip(self.long_names, columns, strict=True)), index=index)
+
+
+@dataclass(frozen=True, eq=False)
+class Future:
+    """Rows to forecast, in the order they came in.
+
+    Attributes
+    ----------
+    series : ndarray of int64, shape (n_rows,)
+        The number of each row's series.
+    steps : ndarray of int64, shape (n_rows,)
+        Which step after the end of its series each row is; 0 is the first.
+    covariates : DataFrame or None
+        What is known in advance of each row, with a RangeIndex; None if nothing is.
+    index : Index or None
+        The index of the rows; None for arrays and lists.
+    """
+
+    series: np.ndarray
+    steps: np.ndarray
+    covariates: pd.DataFrame | None
+    index: pd.Index | None
+
+
+def check_count(count: int, expected: int, name: str) -> None:
+    """Refuse an array with another number of columns than the training data."""
+    if count != expected:
+        raise ValueError(
+            f"{name} has {count} features, but RNNForecaster is expecting {expected} features as "
+            "input"
+        )

@@ -1,0 +1,379 @@
+"""Reading what users hand in to learn or to forecast from, in any of its forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.frames import missing
+from tsrnn.frames.panels import Panel, Roles, check_count
+from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
+from tsrnn.frames.time_index import read_times
+from tsrnn.frames.values import as_pandas, check_unique, read_covariates, read_numbers
+
+_STEP_TOLERANCE = 1.2  # months differ in length, and are still months
+_TELLING = 4  # stamps tell a frequency
+_KEYS = ["id_col", "time_col"]  # parameters that name what tells rows apart
+
+
+def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Panel:
+    """Check what a forecaster is to learn from.
+
+    Parameters
+    ----------
+    X : Series, DataFrame, array, list or None
+        What to forecast: a column (or array) for each target; a long frame with the columns
+        `id_col`, `time_col` and `target_col`; or rows with a MultiIndex of keys and time. Columns
+        that are left over in the last two are covariates. With `y` given, all are.
+    y : Series, DataFrame, array, list or None
+        What to forecast, if not `X` itself: a row for each of `X`.
+    roles : Roles
+        What the columns are.
+    sample_weight : array of shape (n_rows,), default=None
+        Weight of each row, in the order of the input.
+
+    Raises
+    ------
+    TypeError
+        Values that are not real numbers, or an unusable index.
+    ValueError
+        Shapes, columns or time stamps that do not fit; values that are missing or infinite.
+
+    Examples
+    --------
+    >>> months = pd.date_range("2024-01-01", periods=3, freq="MS")
+    >>> X = pd.DataFrame({"unique_id": list("aaabb"), "ds": [*months, *months[:2]], "y": 1.0})
+    >>> panel = read_training(X, None, Roles())
+    >>> panel.n_series, panel.lengths, panel.ids.to_list()
+    (2, array([3, 2]), ['a', 'b'])
+    """
+    panel = _read(X, y, roles, ("X", "y"), sample_weight=sample_weight)
+    columns = [] if panel.covariates is None else list(panel.covariates.columns)
+    past = _found(roles.past_covariates, columns, "past_covariates")
+    static = _found(roles.static_covariates, columns, "static_covariates")
+    both = [name for name in past if name in static]
+    if both:
+        raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one")
+    panel = replace(panel, past=past, static=static)
+    _check_static(panel)
+    return panel
+
+
+def read_history(history: Any, X_history: Any, fitted: Panel, roles: Roles) -> Panel:
+    """Check what to forecast from, in place of the training data `fitted`.
+
+    Parameters
+    ----------
+    history : Series, DataFrame, array or list
+        As for `read_training`, with the same targets and covariates; columns are found by name.
+    X_history : DataFrame, array, list or None
+        Covariates of the same rows, if they are not columns of `history`.
+    fitted : Panel
+        What the forecaster was fitted on, or the end of it.
+    roles : Roles
+        As they were then.
+    """
+    rule = None if fitted.timeline is None else fitted.timeline.rule
+    panel = _read(X_history, history, roles, ("X_history", "history"), hint=rule)
+    if panel.n_targets != fitted.n_targets:
+        raise ValueError(
+            f"history has {panel.n_targets} columns; the forecaster was fitted on "
+            f"{fitted.n_targets}."
+        )
+    _check_step(panel, fitted)
+    if panel.kind == fitted.kind == "frame" and panel.n_targets > 1:
+        panel = _ordered_like(panel, fitted)
+    covariates = _like_fitted(panel.covariates, fitted.covariates)
+    panel = replace(panel, covariates=covariates, past=fitted.past, static=fitted.static)
+    _check_static(panel)
+    return panel
+
+
+def _read(
+    X: Any,
+    y: Any,
+    roles: Roles,
+    names: tuple[str, str],
+    *,
+    hint: Any = None,
+    sample_weight: Any = None,
+) -> Panel:
+    """The panel, its covariates without roles; `names` are those of `X` and `y` in messages."""
+    X, y = as_pandas(X), as_pandas(y)
+    if X is not None and y is not None:
+        parts = _two_tables(X, y, roles, names)
+    else:
+        data, name = (X, names[0]) if y is None else (y, names[1])
+        parts = _one_table(data, name, roles)
+    rows = _rows_of(parts, roles, hint)
+    timeline, numbers = None, None
+    if rows.index is not None:
+        gaps = roles.missing != "raise"
+        timeline, numbers = read_times(rows, roles.freq, hint=hint, gaps=gaps)
+    panel = Panel(
+        targets=parts.values,
+        offsets=rows.offsets,
+        kind=parts.kind,
+        columns=parts.columns,
+        timeline=timeline,
+        ids=rows.ids,
+        long_names=_long_names(parts, rows, roles),
+        covariates=parts.covariates,
+        weights=_read_weights(sample_weight, len(parts.values)),
+    )
+    if rows.order is not None:
+        panel = panel.reordered(rows.order, rows.offsets)
+    panel = _without_holes(panel, parts, rows, numbers, roles.missing)
+    panel.targets.flags.writeable = False
+    return replace(panel, timeline=timeline and timeline.moved(panel.lengths - 1))
+
+
+def _without_holes(
+    panel: Panel, parts: _Parts, rows: Rows, numbers: np.ndarray | None, how: str
+) -> Panel:
+    """The panel with values at all steps: those that are missing are refused or filled."""
+    rows, x_rows = replace(rows, name=parts.y_name), replace(rows, name=parts.x_name)
+    values, covariates = panel.targets, panel.covariates
+    if how == "raise":
+        missing.check_present(values, panel.columns, rows)
+    else:
+        missing.check_finite(values, panel.columns, rows)
+    if covariates is not None:
+        missing.check_covariates(covariates, x_rows, present=how == "raise")
+    holes = np.isnan(values).any() or (covariates is not None and covariates.isna().any(axis=None))
+    if numbers is None and not holes:
+        return panel
+    origin, offsets = np.arange(panel.n_rows), panel.offsets
+    if numbers is not None:
+        origin, offsets = missing.places_of(numbers, offsets)
+    values, gaps = missing.fill_targets(values, panel.columns, origin, offsets, how, rows)
+    if covariates is not None:
+        covariates = missing.fill_covariates(covariates, origin, offsets, how, x_rows)
+    weights = panel.weights
+    if weights is not None:
+        weights = np.where(origin >= 0, weights[origin], 0)  # nothing was there to be learned
+    return replace(
+        panel,
+        targets=values,
+        offsets=offsets,
+        covariates=covariates,
+        gaps=gaps if how == "mask" else None,
+        weights=weights,
+    )
+
+
+def _read_weights(sample_weight: Any, length: int) -> np.ndarray | None:
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (length,):
+        raise ValueError(
+            f"sample_weight must have a number for each of the {length} rows; its shape is "
+            f"{weights.shape}"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        row = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
+        raise ValueError(f"sample_weight is {weights[row]} in row {row}; 0 is the least")
+    if not weights.any():
+        raise ValueError("sample_weight is zero in every row; there would be nothing to learn")
+    return weights
+
+
+# The forms of input
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What was handed in, taken apart."""
+
+    values: np.ndarray
+    columns: pd.Index | None
+    kind: Any
+    covariates: pd.DataFrame | None
+    rows: Any  # tells rows apart: a frame, a series; an array or list does not
+    name: str  # of that, in messages
+    x_name: str  # of the covariates
+    y_name: str  # of the targets
+    long: bool = False  # whether the rows are a long frame
+
+
+def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
+    """Targets, and perhaps covariates, in one container."""
+    long, split = False, False
+    if isinstance(data, pd.DataFrame):
+        check_unique(data, name)
+        levels = isinstance(data.index, pd.MultiIndex)
+        _check_named(data, roles, ["target_col"] if levels else [*_KEYS, "target_col"], name)
+        labels = list(data.columns)  # a MultiIndex would also find parts of them
+        split = all(target in labels for target in roles.targets)
+        long = split and not levels and roles.time_col in labels
+        split = split and (long or levels or "target_col" in roles.changed)
+    if not split:
+        return _Parts(*read_numbers(data, name), None, data, name, name, name)
+    targets = pd.DataFrame({target: data[target] for target in roles.targets}, copy=False)
+    values, columns, kind = read_numbers(targets, name)
+    rest = data.drop(columns=[*_key_columns(data, roles, long), *roles.targets])
+    covariates = read_covariates(rest, name) if rest.shape[1] else None
+    shape = "long" if long else kind
+    return _Parts(values, columns, shape, covariates, data, name, name, name, long)
+
+
+def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
+    """Targets in one container, covariates (or none, but rows) in another."""
+    x_name, y_name = names
+    values, columns, kind = read_numbers(y, y_name)
+    long = False
+    if isinstance(X, pd.DataFrame):
+        check_unique(X, x_name)
+        levels = isinstance(X.index, pd.MultiIndex)
+        _check_named(X, roles, [] if levels else _KEYS, x_name)
+        long = not levels and roles.time_col in list(X.columns)
+    if long and any(target in list(X.columns) for target in roles.targets):
+        raise ValueError(
+            f"{x_name} has the target column {roles.target_col!r}, though {y_name} is given as "
+            "well; drop one of them"
+        )
+    rest = X.drop(columns=_key_columns(X, roles, long)) if long else X
+    covariates = read_covariates(rest, x_name)
+    if len(covariates) != len(values):
+        raise ValueError(
+            f"{x_name} has {len(covariates)} rows, {y_name} has {len(values)}; both need the same "
+            "rows."
+        )
+    dated = isinstance(X, pd.DataFrame)
+    if dated and columns is not None and not X.index.equals(y.index):
+        raise ValueError(
+            f"{x_name} and {y_name} have different indexes; align them first: "
+            f"{x_name} = {x_name}.loc[{y_name}.index]."
+        )
+    found = covariates if covariates.shape[1] else None
+    rows, name = (X, x_name) if dated else (y, y_name)
+    return _Parts(values, columns, kind, found, rows, name, x_name, y_name, long)
+
+
+def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name: str) -> None:
+    """A name that somebody chose must be there, or a typo would change what is forecast."""
+    for parameter in parameters:
+        value = getattr(roles, parameter)
+        wanted, columns = value if isinstance(value, list) else [value], list(frame.columns)
+        if parameter in roles.changed and not all(column in columns for column in wanted):
+            raise ValueError(f"{parameter}={value!r} is not among the columns of {name}: {columns}")
+
+
+def _key_columns(frame: pd.DataFrame, roles: Roles, long: bool) -> list:
+    keys = [roles.id_col, roles.time_col] if long else []
+    return [column for column in keys if column in list(frame.columns)]
+
+
+def _rows_of(parts: _Parts, roles: Roles, hint: Any) -> Rows:
+    data, name, length = parts.rows, parts.name, len(parts.values)
+    if not isinstance(data, pd.Series | pd.DataFrame):
+        if roles.freq is not None and parts.x_name == parts.y_name and hint is None:
+            raise ValueError(
+                f"freq={roles.freq!r} was given, but {name} has no dates it could apply to"
+            )
+        return plain_rows(None, length, name)
+    if parts.long:
+        id_col = roles.id_col if roles.id_col in data.columns else None
+        return keyed_rows(data, id_col, roles.time_col, name)
+    if isinstance(data.index, pd.MultiIndex):
+        return keyed_rows(data, None, None, name)
+    return plain_rows(data.index, length, name)
+
+
+def _long_names(parts: _Parts, rows: Rows, roles: Roles) -> tuple | None:
+    if not parts.long:
+        return None
+    n_targets = parts.values.shape[1]
+    names = roles.targets if parts.columns is None else list(parts.columns)
+    if names == [None]:
+        names = roles.targets
+    if len(names) != n_targets:
+        names = [f"{names[0]}_{number}" for number in range(n_targets)]
+    keys = [] if rows.ids is None else [roles.id_col]
+    return (*keys, roles.time_col, *names)
+
+
+# Covariates and histories
+
+
+def check_columns(columns: Any, expected: Any, optional: Any, name: str) -> None:
+    """Refuse columns that are not those of the training data."""
+    unknown = [column for column in columns if column not in expected and column not in optional]
+    absent = [column for column in expected if column not in columns]
+    if unknown or absent:
+        words = [f"{absent} missing"] * bool(absent) + [f"{unknown} unexpected"] * bool(unknown)
+        raise ValueError(
+            f"{name} does not have the columns that the forecaster was fitted on: "
+            f"{' and '.join(words)}. Expected: {list(expected)}"
+        )
+
+
+def _like_fitted(frame: Any, fitted: Any) -> pd.DataFrame | None:
+    """The covariates of a history, in the order of the training data."""
+    if fitted is None and frame is None:
+        return None
+    if fitted is None:
+        raise ValueError(
+            f"history has the covariates {list(frame.columns)}; the forecaster was fitted without."
+        )
+    if frame is None:
+        raise ValueError(
+            f"The forecaster was fitted with the covariates {list(fitted.columns)}; history needs "
+            "them as well: pass X_history="
+        )
+    if isinstance(fitted.columns, pd.RangeIndex):
+        check_count(frame.shape[1], fitted.shape[1], "X_history")
+        return frame.set_axis(fitted.columns, axis=1)
+    check_columns(frame.columns, fitted.columns, (), "history with X_history")
+    return frame[list(fitted.columns)]
+
+
+def _found(names: Any, columns: list, parameter: str) -> tuple:
+    """Columns with a role, in the order of the frame."""
+    absent = [name for name in names if name not in columns]
+    if absent:
+        raise ValueError(f"{parameter} names {absent}; the covariates are {columns}")
+    return tuple(column for column in columns if column in names)
+
+
+def _check_static(panel: Panel) -> None:
+    for name in panel.static:
+        assert panel.covariates is not None
+        column = panel.covariates[name]
+        codes = pd.factorize(column)[0]
+        first = np.repeat(panel.offsets[:-1], panel.lengths)
+        if (codes != codes[first]).any():
+            row = int(np.argmax(codes != codes[first]))
+            number = int(np.searchsorted(panel.offsets, row, "right")) - 1
+            raise ValueError(
+                f"static_covariates: {name!r} changes within {panel.label(number)}, from "
+                f"{column.iloc[first[row]]!r} to {column.iloc[row]!r}; it must be constant"
+            )
+
+
+def _check_step(panel: Panel, fitted: Panel) -> None:
+    if panel.timeline is None or fitted.timeline is None or panel.lengths.max() < _TELLING:
+        return
+    step, known = panel.timeline.usual_step, fitted.timeline.usual_step
+    if step and known and not 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE:
+        raise ValueError(
+            f"history has a row every {step}; the forecaster was fitted on a row every {known}. "
+            "Bring it to the same frequency first, history.resample(...), or hand in its values "
+            "alone, history.to_numpy()."
+        )
+
+
+def _ordered_like(panel: Panel, fitted: Panel) -> Panel:
+    assert panel.columns is not None
+    assert fitted.columns is not None
+    if set(panel.columns) != set(fitted.columns):
+        raise ValueError(
+            f"history has the columns {panel.names}; the forecaster was fitted on {fitted.names}."
+        )
+    places = panel.columns.get_indexer(fitted.columns)
+    targets = np.ascontiguousarray(panel.targets[:, places])
+    return replace(panel, targets=targets, columns=fitted.columns)

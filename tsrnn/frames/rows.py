@@ -1,0 +1,158 @@
+"""Whose rows, and when: the rows of one or many series, told from the input in any of its forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.frames.timeline import check_stamps, check_type, ticks_of
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of all series, one series after another, each in the order of time.
+
+    Attributes
+    ----------
+    name : str
+        What error messages call the data.
+    index : Index or None
+        The time stamp of each row; None for arrays and lists.
+    offsets : ndarray of int64, shape (n_series + 1,)
+        Where each series begins, and the number of rows.
+    ids : Index or None
+        The key of each series; None for a single series without one.
+    order : ndarray of int64, shape (n_rows,), or None
+        The row of the input that each row was; None if they came in this order.
+    once : str
+        Code that keeps one row for each stamp.
+    """
+
+    name: str
+    index: Any
+    offsets: np.ndarray
+    ids: pd.Index | None = None
+    order: np.ndarray | None = None
+    once: str = ""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of rows of each series."""
+        return np.diff(self.offsets)
+
+    @property
+    def series(self) -> np.ndarray:
+        """The number of the series of each row."""
+        if len(self.offsets) == 2:
+            return np.broadcast_to(np.int64(0), self.offsets[-1:])  # takes no memory
+        return np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
+
+    def series_of(self, row: int) -> int:
+        """The number of the series of one row."""
+        return int(np.searchsorted(self.offsets, row, "right")) - 1
+
+    def part(self, number: int) -> Any:
+        """The stamps of one series."""
+        return self.index[self.offsets[number] : self.offsets[number + 1]]
+
+    def input_row(self, row: int) -> int:
+        """The row of the input that a row was."""
+        return row if self.order is None else int(self.order[row])
+
+    def label(self, number: int) -> str:
+        """How messages name a series of these data."""
+        return self.name if self.ids is None else f"{series_label(self.ids, number)} of {self.name}"
+
+    def where(self, row: int) -> str:
+        """How messages say where a row stands."""
+        stamp = "" if self.index is None else f" ({self.index[row]})"
+        of = "" if self.ids is None else f" of {series_label(self.ids, self.series_of(row))}"
+        return f"row {self.input_row(row)}{stamp}{of}"
+
+
+def series_label(ids: pd.Index | None, number: int) -> str:
+    """How messages name a series."""
+    if ids is None:
+        return "the series"
+    key = ids[number]
+    if isinstance(key, tuple):
+        return f"series {tuple(_python(part) for part in key)}"
+    return f"series {_python(key)!r}"
+
+
+def _python(value: Any) -> Any:
+    """Numbers of NumPy print as numbers."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def plain_rows(index: pd.Index | None, length: int, name: str) -> Rows:
+    """The rows of a single series, in the order they have."""
+    return Rows(name, index, np.array([0, length]), once=f"{name}.groupby(level=0).mean()")
+
+
+def keyed_rows(data: Any, id_col: Any, time_col: Any, name: str) -> Rows:
+    """The rows of a long frame (one series if it has no `id_col`), or of a MultiIndex.
+
+    Rows may be in any order; series come in that of their first rows.
+    """
+    codes, ids, index = series_and_stamps(data, id_col, time_col, name)
+    levels = isinstance(data.index, pd.MultiIndex)
+    check_type(index, name, f"{name}.index.levels[-1]" if levels else f"{name}[{time_col!r}]")
+    check_stamps(index, name)
+    ticks, order = ticks_of(index), None
+    if not _in_order(codes, ticks):
+        order = np.lexsort((ticks, codes))
+        codes, index = codes[order], index[order]
+    offsets = np.append(0, np.bincount(codes).cumsum())
+    if levels:
+        once = f"{name}.groupby(level={list(range(data.index.nlevels))}).mean()"
+    elif id_col is None:
+        once = f"{name}.drop_duplicates({time_col!r}), or name the column of keys with id_col="
+    else:
+        once = f"{name}.drop_duplicates({[id_col, time_col]})"
+    return Rows(name, index, offsets, ids, order, once)
+
+
+def series_and_stamps(
+    data: Any, id_col: Any, time_col: Any, name: str
+) -> tuple[np.ndarray, pd.Index | None, Any]:
+    """The number of each row's series, the keys of the series, and the stamps."""
+    if isinstance(data.index, pd.MultiIndex):
+        codes, ids = _keys_of_levels(data.index, name)
+        stamps = data.index.get_level_values(-1)
+        return codes, ids, stamps
+    stamps = pd.Index(data[time_col])
+    if id_col is None:
+        return np.zeros(len(data), dtype=np.int64), None, stamps
+    codes, keys = pd.factorize(data[id_col])
+    _check_keys(codes, f"column {id_col!r} of {name}")
+    return codes, pd.Index(keys, name=id_col), stamps
+
+
+def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Index]:
+    """Series are told apart by all levels but the last."""
+    key = np.zeros(len(index), dtype=np.int64)
+    for level, places in zip(index.levels[:-1], index.codes[:-1], strict=True):
+        _check_keys(places, f"level {level.name!r} of the index of {name}")
+        key = key * len(level) + places
+    codes = pd.factorize(key)[0]
+    first = np.unique(codes, return_index=True)[1]
+    return codes, index.droplevel(-1)[first]
+
+
+def _check_keys(codes: np.ndarray, where: str) -> None:
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise ValueError(
+            f"{where} is missing in row {row} ({int((codes < 0).sum())} missing in all); a row "
+            "must say which series it belongs to"
+        )
+
+
+def _in_order(codes: np.ndarray, ticks: np.ndarray) -> bool:
+    """Whether series follow each other, each in the order of time; their numbers count up."""
+    step = np.diff(codes)
+    return bool(((step > 0) | ((step == 0) & (ticks[1:] > ticks[:-1]))).all())

@@ -1,0 +1,238 @@
+"""What users hand in, as numbers: each kind of container, each kind of column."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+Kind: TypeAlias = Literal["series", "frame", "vector", "matrix"]
+
+
+def as_pandas(data: Any) -> Any:
+    """Frames of other libraries, such as polars, turn themselves into those of pandas.
+
+    Other things that know how to become arrays become arrays.
+    """
+    if isinstance(data, pd.Series | pd.DataFrame | np.ndarray) or hasattr(data, "toarray"):
+        return data
+    if hasattr(data, "to_pandas"):
+        return data.to_pandas()
+    return np.asarray(data) if hasattr(data, "__array__") else data
+
+
+def read_numbers(data: Any, name: str) -> tuple[np.ndarray, pd.Index | None, Kind]:
+    """The numbers to be forecast, one row a time step, one column a target.
+
+    Parameters
+    ----------
+    data : Series, DataFrame, 1-D or 2-D array, or (nested) list of numbers
+        Not empty.
+    name : str
+        What error messages call it.
+
+    Returns
+    -------
+    values : ndarray of shape (n_rows, n_targets)
+        float32 if that is what was handed in, otherwise float64; C-contiguous and read-only:
+        where nothing had to be converted it is a view of the caller's memory.
+    columns : Index or None
+        Column names of a frame, or the one name of a series; None for arrays and lists.
+    kind : {"series", "frame", "vector", "matrix"}
+        What was handed in; a vector is a 1-D array, a matrix a 2-D one.
+
+    Raises
+    ------
+    TypeError
+        No container of numbers, or values that are not real numbers.
+    ValueError
+        Empty, ragged or more than two dimensions.
+
+    Examples
+    --------
+    >>> values, columns, kind = read_numbers([1, 2, 3], "y")
+    >>> values.shape, columns, kind
+    ((3, 1), None, 'vector')
+    """
+    values, columns, kind = _unpack(data, name)
+    if len(values) == 0:
+        raise ValueError(f"{name} is empty: it has no rows")
+    values = np.ascontiguousarray(values).reshape(len(values), -1)
+    values.flags.writeable = False
+    return values, columns, kind
+
+
+def read_covariates(X: Any, name: str) -> pd.DataFrame:
+    """A frame of covariates: numbers, truth values, categories and strings.
+
+    Parameters
+    ----------
+    X : DataFrame, 2-D array or nested list
+        One row a time step; the columns of an array are numbered.
+    name : str
+        What error messages call it.
+
+    Examples
+    --------
+    >>> read_covariates([[1, 2.5], [3, 4.5]], "X").columns.to_list()
+    [0, 1]
+    """
+    if isinstance(X, pd.DataFrame):
+        check_unique(X, name)
+    else:
+        X = numbered_columns(X, name)
+    for label, column in X.items():
+        _check_covariate(column, f"column {label!r} of {name}")
+    return X.set_axis(pd.RangeIndex(len(X))).set_axis(X.columns.copy(), axis=1)
+
+
+def numbered_columns(X: Any, name: str) -> pd.DataFrame:
+    """A frame of the columns of a 2-D array or nested list."""
+    shape = X.shape if isinstance(X, pd.Series) else _array(X, name).shape
+    if len(shape) == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: {name} holds covariates, a row for each "
+            f"time step and a column for each covariate, but its shape is {shape}. Reshape your "
+            f"data with {name}.reshape(-1, 1) if it is one covariate"
+        )
+    if len(shape) != 2:
+        raise ValueError(f"{name} must have 2 dimensions (time, covariate), not {len(shape)}")
+    return pd.DataFrame(X if isinstance(X, np.ndarray) else list(X)).infer_objects()
+
+
+def _check_covariate(column: pd.Series, where: str) -> None:
+    """Refuse a column that could be neither scaled nor told apart by its values."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return
+    if pd.api.types.is_bool_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
+        return
+    if pd.api.types.is_object_dtype(dtype):
+        if pd.api.types.infer_dtype(column) in ("string", "empty"):
+            return
+        raise TypeError(
+            f"{where} has dtype object and holds {pd.api.types.infer_dtype(column)} values"
+            f"{_first_text(column)}; a covariate or argument must be all strings or all numbers"
+        )
+    if pd.api.types.is_string_dtype(dtype):
+        return
+    if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+        raise TypeError(
+            f"{where} holds dates (dtype {dtype}), which are no covariate as such; use "
+            "CalendarFeatures on the time index instead"
+        )
+    _float_dtype(column, where)
+
+
+def _type_name(data: Any) -> str:
+    return "None" if data is None else type(data).__name__
+
+
+def _unpack(data: Any, name: str) -> tuple[np.ndarray, pd.Index | None, Kind]:
+    if isinstance(data, pd.DataFrame):
+        return _frame_values(data, name), data.columns.copy(), "frame"
+    if isinstance(data, pd.Series):
+        return _column_values(data, _float_dtype(data, name)), pd.Index([data.name]), "series"
+    values = _array_values(data, name)
+    return values, None, "vector" if values.ndim == 1 else "matrix"
+
+
+def _array(data: Any, name: str) -> np.ndarray:
+    _check_array_type(data, name)
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"the rows of {name} must be equally long: {error}") from error
+
+
+def _array_values(data: Any, name: str) -> np.ndarray:
+    values = _array(data, name)
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} must have 1 dimension (time) or 2 (time, target), not {values.ndim}: "
+            f"its shape is {values.shape}"
+        )
+    _check_width(values.shape, name)
+    return values.astype(_float_dtype(values, name), copy=False)
+
+
+def _check_array_type(data: Any, name: str) -> None:
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(...)")
+    if hasattr(data, "toarray"):
+        raise TypeError(f"{name} is sparse, a dense array is needed: {name}.toarray()")
+    if not isinstance(data, np.ndarray | list | tuple):
+        raise TypeError(
+            f"{name} must be a Series, DataFrame, array or list of numbers, not {_type_name(data)}"
+        )
+    if isinstance(data, list | tuple) and data and isinstance(data[0], pd.Series | pd.DataFrame):
+        raise TypeError(
+            f"{name} is a {_type_name(data)} of pandas objects; make it one frame, a column for "
+            f"each target: pd.concat({name}, axis=1)"
+        )
+
+
+def _frame_values(frame: pd.DataFrame, name: str) -> np.ndarray:
+    _check_width(frame.shape, name)
+    check_unique(frame, name)
+    dtypes = [
+        _float_dtype(column, f"column {label!r} of {name}") for label, column in frame.items()
+    ]
+    if len(dtypes) == 1:
+        return _column_values(frame.iloc[:, 0], dtypes[0])
+    values = np.empty(frame.shape, np.result_type(*dtypes))
+    for column, dtype in enumerate(dtypes):
+        values[:, column] = _column_values(frame.iloc[:, column], dtype)
+    return values
+
+
+def _column_values(column: pd.Series, dtype: np.dtype) -> np.ndarray:
+    if isinstance(column.dtype, np.dtype):
+        return column.to_numpy(dtype=dtype)
+    return column.to_numpy(dtype=dtype, na_value=np.nan)
+
+
+def _check_width(shape: tuple[int, ...], name: str) -> None:
+    if len(shape) == 2 and shape[1] == 0:
+        raise ValueError(
+            f"{name} has no columns to forecast: 0 feature(s) (shape={shape}) while a minimum of "
+            "1 is required."
+        )
+
+
+def _float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
+    """float32 for float32, float64 for every other real number; the rest is refused."""
+    dtype = column.dtype
+    needed = f"{where} has dtype {dtype}; real numbers are needed (Unknown label type: {dtype})"
+    if isinstance(dtype, pd.SparseDtype):
+        raise TypeError(f"{where} is sparse (dtype {dtype}); use .sparse.to_dense()")
+    if pd.api.types.is_complex_dtype(dtype):
+        raise ValueError(f"Complex data not supported: {needed}")
+    if pd.api.types.is_bool_dtype(dtype):
+        raise TypeError(f"{needed}: .astype(float), if 0 and 1 are meant")
+    if not pd.api.types.is_numeric_dtype(dtype):
+        convert = "pd.to_numeric" if isinstance(column, pd.Series) else ".astype(float)"
+        raise TypeError(f"{needed}: convert with {convert}{_first_text(column)}")
+    plain: Any = getattr(dtype, "numpy_dtype", dtype)
+    return np.dtype("f4" if plain.kind == "f" and plain.itemsize == 4 else "f8")
+
+
+def _first_text(column: pd.Series | np.ndarray) -> str:
+    """Where the first thing that is no number stands: a single 'n/a' makes a whole column text."""
+    if not pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
+        return ""
+    text = pd.Series(np.ravel(column))
+    strange = pd.to_numeric(text, errors="coerce").isna().to_numpy()
+    if not strange.any():
+        return ""
+    first = int(np.argmax(strange))
+    row = first // (column.shape[1] if column.ndim == 2 else 1)
+    return f" (row {row} holds {text.iloc[first]!r})"
+
+
+def check_unique(frame: pd.DataFrame, name: str) -> None:
+    """Refuse column names that come twice."""
+    if not frame.columns.is_unique:
+        repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+        raise ValueError(f"column names of {name} must be unique; duplicates: {repeated}")

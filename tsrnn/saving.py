@@ -1,0 +1,204 @@
+"""A fitted forecaster as named arrays and plain facts, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsrnn.frames import CovariateEncoder, Panel, Roles
+from tsrnn.frames.timeline import Timeline, make_timeline
+from tsrnn.kernels import Architecture, Columns
+from tsrnn.kernels.cells import CELLS
+from tsrnn.model import Model
+from tsrnn.network import Network
+from tsrnn.persistence import ModelFileError
+from tsrnn.scaling import NORMALIZATIONS, SeriesScaler
+
+# What a fit leaves behind that a user reads, and is no array.
+_ATTRIBUTES = ("loss_curve_", "validation_scores_", "best_loss_", "n_iter_", "n_features_in_")
+_ENCODER_LABELS = ("past_numbers", "known_numbers", "past_categories", "known_categories")
+# What goes wrong in code that takes a file's contents for granted.
+_BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Everything that a forecaster knows."""
+    model, (memory, step) = forecaster._model, forecaster._memory
+    arrays = {f"params.{name}": values for name, values in model.network.parameters.items()}
+    arrays |= {"scaler.mean": model.scaler.mean, "scaler.deviation": model.scaler.deviation}
+    arrays |= {"encoder.mean": model.encoder.mean, "encoder.deviation": model.encoder.deviation}
+    arrays["optimizer.memory"] = memory
+    history = _history_to_parts(model.history, arrays)
+    facts = {
+        "parameters": forecaster.get_params(deep=False),
+        "attributes": {name: getattr(forecaster, name) for name in _ATTRIBUTES},
+        "feature_names": _names_of(forecaster),
+        "roles": asdict(forecaster._roles),
+        "architecture": _architecture_to_plain(model.network.architecture),
+        "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
+        "horizon": model.horizon,
+        "encoder": {name: getattr(model.encoder, name) for name in _ENCODER_LABELS},
+        "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
+        "history": history,
+        "optimizer_step": step,
+        "random": forecaster._random.bit_generator.state,
+    }
+    return arrays, facts
+
+
+def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """Make an unfitted forecaster the one that ``to_parts`` was asked about.
+
+    Raises
+    ------
+    ModelFileError
+        If the parts do not make up a forecaster.
+    """
+    try:
+        forecaster.set_params(**facts["parameters"])
+        forecaster._validate_params()
+        model = _model_of(arrays, facts)
+        forecaster._memory = arrays["optimizer.memory"], int(facts["optimizer_step"])
+        forecaster._random = np.random.default_rng()
+        forecaster._random.bit_generator.state = facts["random"]
+        roles = Roles(**facts["roles"])
+        attributes = {name: facts["attributes"][name] for name in _ATTRIBUTES}
+        names = facts["feature_names"]
+    except _BROKEN as error:
+        raise ModelFileError(f"holds no forecaster: {error!r}") from error
+    forecaster._model, forecaster._roles = model, roles
+    for name, value in attributes.items():
+        setattr(forecaster, name, value)
+    forecaster.lookback_ = model.network.lookback
+    forecaster.params_ = model.network.copy_parameters()
+    if names is not None:
+        forecaster.feature_names_in_ = np.asarray(names, dtype=object)
+
+
+def _names_of(forecaster: Any) -> list[str] | None:
+    names = getattr(forecaster, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
+    return {**architecture._asdict(), "columns": architecture.columns._asdict()}
+
+
+def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
+    network = _network_of(arrays, facts)
+    columns = network.architecture.columns
+    encoder = CovariateEncoder.__new__(CovariateEncoder)
+    for name in _ENCODER_LABELS:
+        setattr(encoder, name, list(facts["encoder"][name]))
+    categories, encoder.handle_unknown = facts["categories"]
+    encoder.categories = {label: pd.Index(index) for label, index in categories}
+    encoder.mean, encoder.deviation = arrays["encoder.mean"], arrays["encoder.deviation"]
+    _check(encoder.columns(columns.targets) == columns, "the covariates")
+    _check(encoder.mean.shape == encoder.deviation.shape, "the scales of covariates")
+    _check(encoder.mean.shape == (columns.past + columns.known,), "the scales of covariates")
+    history = _history_of(arrays, facts["history"])
+    held = () if history.covariates is None else history.covariates.columns
+    labels = [label for name in _ENCODER_LABELS for label in getattr(encoder, name)]
+    _check(set(labels) == set(held), "the covariates")
+    scaler = SeriesScaler.__new__(SeriesScaler)
+    scaler.mean, scaler.deviation = arrays["scaler.mean"], arrays["scaler.deviation"]
+    shape = (history.n_series, columns.targets)
+    _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
+    _check(history.n_targets == columns.targets, "the targets")
+    _check(bool((history.lengths >= network.lookback).all()), "the last rows")
+    return Model(network, encoder, scaler, history, int(facts["horizon"]))
+
+
+def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network:
+    plain = facts["architecture"]
+    architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
+    lookback, normalize, dtype = facts["network"]
+    columns = architecture.columns
+    sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
+    _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
+    _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
+    _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
+    _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
+    # before anything of this size is allocated
+    parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
+    held = sum(values.size for values in parameters.values())
+    _check(architecture.n_parameters == held, "the number of parameters")
+    network = Network(architecture, lookback, normalize, dtype, "cpu")
+    _check(parameters.keys() == network.parameters.keys(), "the names of parameters")
+    network.load_parameters(parameters)
+    return network
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise ModelFileError(f"holds no forecaster: {what} do not fit the rest.")
+
+
+# The last rows
+
+
+def _history_to_parts(history: Panel, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The facts; rows go to ``arrays``."""
+    arrays |= {"history.targets": history.targets, "history.offsets": history.offsets}
+    timeline, covariates = history.timeline, []
+    frame = pd.DataFrame() if history.covariates is None else history.covariates
+    for place, label in enumerate(frame):
+        name, column = f"history.covariates.{place}", frame[label]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            arrays[name], labels = column.to_numpy(dtype=np.float64), None
+        else:
+            arrays[name], found = pd.factorize(column)
+            labels = list(pd.Index(found).astype(object))
+        covariates.append((label, labels))
+    return {
+        "kind": history.kind,
+        "columns": history.columns,
+        "ids": history.ids,
+        "long_names": history.long_names,
+        "past": history.past,
+        "static": history.static,
+        "timeline": None if timeline is None else _timeline_to_plain(timeline),
+        "covariates": covariates,
+        "covariates_by_place": isinstance(frame.columns, pd.RangeIndex),
+    }
+
+
+def _timeline_to_plain(timeline: Timeline) -> list:
+    """Its three attributes, the time zone as that of an index without stamps."""
+    return [timeline.anchors, timeline.rule, pd.DatetimeIndex([], tz=timeline.tz)]
+
+
+def _history_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Panel:
+    targets, offsets = arrays["history.targets"], arrays["history.offsets"]
+    _check(targets.ndim == 2 and offsets.ndim == 1 and len(offsets) > 1, "the last rows")
+    _check(bool((np.diff(offsets) > 0).all()), "the series")
+    _check(offsets[0] == 0 and offsets[-1] == len(targets), "the series")
+    ids, timeline = facts["ids"], facts["timeline"]
+    _check(ids is None or len(ids) == len(offsets) - 1, "the keys of series")
+    if timeline is not None:
+        anchors, rule, zone = timeline
+        timeline = make_timeline(anchors, rule, zone.tz)
+        _check(len(timeline.anchors) == len(offsets) - 1, "the time stamps")
+    columns = {}
+    for place, (label, labels) in enumerate(facts["covariates"]):
+        values = arrays[f"history.covariates.{place}"]
+        _check(values.shape == (len(targets),), "the covariates")
+        columns[label] = values if labels is None else np.array(labels, dtype=object)[values]
+    covariates = pd.DataFrame(columns) if columns else None
+    if covariates is not None and facts["covariates_by_place"]:
+        covariates.columns = pd.RangeIndex(len(columns))
+    return Panel(
+        targets,
+        offsets,
+        facts["kind"],
+        facts["columns"],
+        timeline,
+        ids,
+        facts["long_names"],
+        covariates,
+        tuple(facts["past"]),
+        tuple(facts["static"]),
+    )
