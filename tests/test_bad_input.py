@@ -109,10 +109,9 @@ BAD_SERIES = {
     ),
     "stamps as text": (daily().set_axis(DAYS.astype(str)), TypeError, ["to_datetime"]),
     "decimal stamps": (daily().set_axis(np.arange(60) / 2), TypeError, ["whole numbers"]),
-    "two-level index": (pd.concat({"a": daily(), "b": daily()}), TypeError, ["MultiIndex"]),
     "duplicate columns": (daily_frame(columns="aa"), ValueError, ["unique", "'a'"]),
     "too short": (daily(8), ValueError, ["8 rows; lookback 6 + horizon 3 need 9"]),
-    "one row": ([5.0], ValueError, ["1 rows; lookback 6 + horizon 3 need 9"]),
+    "one row": ([5.0], ValueError, ["1 sample; lookback 6 + horizon 3 need 9"]),
 }
 
 
@@ -140,7 +139,7 @@ def test_a_target_beside_rows_is_checked_as_well(fitted, what):
 def test_a_history_is_checked_as_well(fitted, what):
     data, error, words = BAD_SERIES[what]
     if what in ("too short", "one row"):
-        data, words = data[:5], [f"history has {len(data[:5])} rows", "last 6"]
+        data, words = data[:5], ["history is too short", "network reads the last 6"]
     with pytest.raises(error, match=says(*words)), at_once():
         fitted.predict(history=data)
 
@@ -156,9 +155,9 @@ def test_a_single_stamp_needs_a_frequency(fitted):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (daily_frame(), ["2 columns", "covariates"]),
-        (np.ones((60, 1)), ["1 columns", "covariates"]),
-        (wave(columns=1).tolist(), ["1 columns", "covariates"]),
+        (daily_frame()[:50], ["50 rows", "60"]),
+        (np.ones((61, 1)), ["61 rows", "60"]),
+        (wave(50, columns=1).tolist(), ["50 rows", "60"]),
         (rows_at(DAYS[:59]), ["59 rows", "60"]),
         (np.zeros((61, 0)), ["61 rows", "60"]),
         (rows_at(DAYS + pd.Timedelta(days=1)), ["different index"]),
@@ -204,7 +203,7 @@ def test_none_beside_the_target():
         "activation": ["sigmoid", None],
         "bidirectional": ["yes", None, 2],
         "dropout": [-0.1, 1, 1.0, 2, np.nan, None],
-        "strategy": ["seq2seq", None],
+        "strategy": ["seq2sek", None],
         "normalize": ["minmax", False, 0],
         "loss": ["quantile", None],
         "optimizer": ["lion", None],
@@ -219,6 +218,15 @@ def test_none_beside_the_target():
         "validation_fraction": [0, 1, -0.1, 1.5, np.nan, None],
         "n_iter_no_change": [0, -1, 1.5, None],
         "tol": [-1, np.nan, np.inf, None],
+        "warm_start": ["yes", None],
+        "past_covariates": ["price", 3],
+        "static_covariates": ["price", 3],
+        "id_col": [None, 1],
+        "time_col": [None, 1],
+        "target_col": [None, 1],
+        "missing": ["drop", None],
+        "short_series": ["skip", None],
+        "handle_unknown": ["use_encoded_value", None],
         "random_state": [-1, 1.5, "seed", np.random.default_rng(0)],
         "device": ["gpu", None],
         "dtype": ["float16", np.float32, None],

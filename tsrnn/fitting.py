@@ -49,16 +49,16 @@ def trainable(forecaster: Any, panel: Panel, lookback: int) -> Panel:
     """The series that windows fit into; ``short_series`` says what becomes of the others."""
     block = block_of(forecaster)
     needs = f"lookback {lookback} + horizon {block} need {lookback + block}"
-    return _long_enough(panel, lookback + block, needs, forecaster.short_series)
+    return _long_enough(panel, "series", lookback + block, needs, forecaster.short_series)
 
 
 def readable(forecaster: Any, history: Panel, lookback: int) -> Panel:
     """The series that the network can read to forecast what follows them."""
     needs = f"the network reads the last {lookback}"
-    return _long_enough(history, lookback, needs, forecaster.short_series)
+    return _long_enough(history, "history", lookback, needs, forecaster.short_series)
 
 
-def _long_enough(panel: Panel, need: int, needs: str, short_series: str) -> Panel:
+def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: str) -> Panel:
     lengths = panel.lengths
     short = np.flatnonzero(lengths < need)
     if not len(short):
@@ -69,7 +69,7 @@ def _long_enough(panel: Panel, need: int, needs: str, short_series: str) -> Pane
         return panel.select(np.flatnonzero(lengths >= need))
     if panel.ids is None:
         rows = f"{panel.n_rows} rows" if panel.n_rows > 1 else "1 sample"
-        raise ValueError(f"The series is too short: {rows}; {needs}.")
+        raise ValueError(f"The {what} is too short: {rows}; {needs}.")
     listed = ", ".join(f"{panel.label(i)} has {lengths[i]} rows" for i in short[:_SHOWN])
     raise ValueError(
         f"{len(short)} of {panel.n_series} series are too short: {listed}"

@@ -55,13 +55,13 @@ class Model:
             Which series of ``past`` each row continues, and which step after its end it is.
         """
         if future is None:
-            self._check_reach(self.horizon)
+            self._check_reach(self.horizon, "horizon")
             series = np.repeat(np.arange(past.n_series), self.horizon)
             steps = np.tile(np.arange(self.horizon), past.n_series)
         else:
             series, steps = future.series, future.steps
         reach = int(steps.max(initial=-1)) + 1
-        self._check_reach(reach)
+        self._check_reach(reach, "X")
         if not reach:
             return np.zeros((0, past.n_targets)), series, steps
         asked, place = np.unique(series, return_inverse=True)
@@ -119,11 +119,11 @@ class Model:
         known[place, steps] = self.encoder.known(future.covariates, self.network.dtype)
         return known
 
-    def _check_reach(self, reach: int) -> None:
+    def _check_reach(self, reach: int, name: str) -> None:
         block = self.network.architecture.horizon
         if reach > LONGEST_FORECAST:
             raise ValueError(
-                f"X reaches {reach} steps beyond the history; {LONGEST_FORECAST} is the most."
+                f"{name} reaches {reach} steps beyond the history; {LONGEST_FORECAST} is the most."
             )
         if reach > block and self.history.past:
             raise ValueError(

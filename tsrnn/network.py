@@ -147,14 +147,17 @@ class Network:
         rolled[:, self.lookback :] = history[:, -1:]
         # A row holds what is known of the next one.
         rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
+        rows = rolled.reshape(-1, columns.width)
+        targets = rows[:, : columns.targets]
         for first in range(0, blocks * block, block):
-            windows = self.windows(
-                rolled.reshape(-1, columns.width), np.arange(len(rolled)) * shape[1] + first
-            )
+            starts = np.arange(len(rolled)) * shape[1] + first
+            location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
+            windows = WindowSet(rows, starts, location, scale, self.lookback)
             ahead = self.engine.predict(windows.batch()).reshape(len(rolled), block, -1)
             end = first + self.lookback
-            ahead = ahead / windows.inverse_scale[:, None] + windows.location[:, None]
-            rolled[:, end : end + block, : columns.targets] = ahead
+            rolled[:, end : end + block, : columns.targets] = (
+                ahead * scale[:, None] + location[:, None]
+            )
         return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
 
 

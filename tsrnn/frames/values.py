@@ -15,7 +15,8 @@ def as_pandas(data: Any) -> Any:
 
     Other things that know how to become arrays become arrays.
     """
-    if isinstance(data, pd.Series | pd.DataFrame | np.ndarray) or hasattr(data, "toarray"):
+    known = isinstance(data, pd.Series | pd.DataFrame | pd.Index | np.ndarray)
+    if known or hasattr(data, "toarray"):
         return data
     if hasattr(data, "to_pandas"):
         return data.to_pandas()
