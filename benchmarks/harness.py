@@ -149,6 +149,12 @@ def run_worker(
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def forget_peak_memory() -> int:
+    """Begin to measure the peak anew (Linux only); the memory of this process now, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak_memory()
+
+
 def peak_memory() -> int:
     """The largest resident memory of this process so far, in bytes.
 

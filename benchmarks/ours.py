@@ -137,6 +137,18 @@ def seasonal_naive(values: Any, origins: Sequence[int], horizon: int, season: in
     return [seasonal_naive(values[:origin], horizon, season) for origin in origins]
 
 
+def read_panel(frame: Any) -> Any:
+    """A long frame as the flat arrays that the network is trained on."""
+    from tsrnn.frames import Roles, read_training
+
+    return read_training(frame, None, Roles())
+
+
+def wrap_forecasts(panel: Any, values: Any, series: Any, steps: Any) -> Any:
+    """Forecasts of a panel as a long frame."""
+    return panel.wrap(values, series, steps)
+
+
 def mae(truth: Any, forecast: Any) -> float:
     """Mean absolute error."""
     from tsrnn.metrics import mae
