@@ -420,3 +420,11 @@ def test_a_long_float32_array_is_not_copied():
     panel = read_training(array, None, ROLES)
     assert np.shares_memory(panel.targets, array)
     assert array.flags.writeable
+
+
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    pytest.importorskip("pyarrow", reason="pyarrow, through which polars makes frames of pandas'")
+    assert_same(
+        read_training(polars.from_pandas(LONG), None, ROLES), read_training(LONG, None, ROLES)
+    )

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -145,6 +146,37 @@ def test_a_sound_file_that_holds_no_forecaster_is_refused(tmp_path, lie):
     write_model(tmp_path / "model", arrays, facts)
     with pytest.raises(ModelFileError, match="model holds no forecaster"):
         tsrnn.load(tmp_path / "model")
+
+
+def shops():
+    days = pd.date_range("2024-03-01", periods=38, tz="Europe/Berlin")
+    parts = []
+    for number, shop in enumerate(["Köln", "Ulm"]):
+        level = 10.0 * (number + 1)
+        y = level + np.sin(np.arange(38) * 2 * np.pi / 7) + 0.05 * np.arange(38)
+        part = {"unique_id": shop, "ds": days, "y": y, "open": days.day_of_week < 6}
+        parts.append(pd.DataFrame({**part, "price": np.cos(np.arange(38.0)), "size": level}))
+    return pd.concat(parts, ignore_index=True)
+
+
+# What the release forecast for the last three days of `shops`, from the days before.
+FORECASTS = {"0.1.0": [11.443823, 11.623581, 11.309496, 21.919768, 21.883667, 21.397211]}
+
+
+@pytest.mark.parametrize("release", FORECASTS)
+def test_files_of_every_release_can_be_read(release):
+    """They stay in tests/files for good. A new release adds one, saved like this:
+
+    RNNForecaster(
+        horizon=3, lookback=7, hidden_size=3, cell="gru", strategy="seq2seq", max_epochs=2,
+        windows_per_epoch=32, past_covariates=["price"], static_covariates=["size"], random_state=0,
+    ).fit(shops()[lambda frame: frame.ds < "2024-04-05"]).save("tests/files/RELEASE.tsrnn")
+    """
+    forecaster = tsrnn.load(Path(__file__).parent / "files" / f"{release}.tsrnn")
+    ahead = shops()[lambda frame: frame.ds >= "2024-04-05"]
+    forecast = forecaster.predict(ahead)
+    assert forecast["ds"].tolist() == ahead["ds"].tolist()
+    np.testing.assert_allclose(forecast["y"], FORECASTS[release], rtol=1e-4)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

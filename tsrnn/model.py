@@ -35,6 +35,11 @@ class Model:
     history: Panel
     horizon: int
 
+    def go_on_from(self, other: Model) -> None:
+        """Take over the weights of another model whose network reads the same columns."""
+        self.encoder.check_same(other.encoder)
+        self.network.take_over(other.network)
+
     def scaler_of(self, panel: Panel) -> SeriesScaler:
         """The scales of the series in a panel: as in training, or their own if they are new."""
         places = _places(panel, self.history)
@@ -84,7 +89,7 @@ class Model:
         lookback = self.network.lookback
         past = past if (past.lengths == lookback).all() else past.tail(lookback)
         targets = scaler.transform(past.targets, past.offsets, self.network.dtype)
-        rows = self.encoder.rows(targets, past.covariates)
+        rows = self.encoder.rows(targets, past.covariates, past.where)
         return rows.reshape(past.n_series, lookback, -1)
 
     def _known(
@@ -116,7 +121,9 @@ class Model:
                 "covariates it needs every step up to the last one asked for."
             )
         known = np.zeros((*there.shape, len(names)), self.network.dtype)
-        known[place, steps] = self.encoder.known(future.covariates, self.network.dtype)
+        known[place, steps] = self.encoder.known(
+            future.covariates, self.network.dtype, "row {} of X".format
+        )
         return known
 
     def _check_reach(self, reach: int, name: str) -> None:
@@ -128,7 +135,7 @@ class Model:
         if reach > block and self.history.past:
             raise ValueError(
                 f"{reach} steps were asked for, and the network forecasts {block} at once; going "
-                f"on from its own forecast it would need {self.history.past}, which are only "
+                f"on from its own forecast it would need {[*self.history.past]}, which are only "
                 f"known up to now (past_covariates). Use horizon={reach} with strategy='direct' "
                 "or 'seq2seq'."
             )
