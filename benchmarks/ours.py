@@ -137,6 +137,14 @@ def seasonal_naive(values: Any, origins: Sequence[int], horizon: int, season: in
     return [seasonal_naive(values[:origin], horizon, season) for origin in origins]
 
 
+def with_calendar(X: Any) -> Any:
+    """Covariates, and the hour, weekday and month of their index as categories."""
+    from tsrnn import CalendarFeatures
+
+    features = ["hour", "weekday", "month"]
+    return CalendarFeatures(features, encoding="category").fit_transform(X)
+
+
 def read_panel(frame: Any) -> Any:
     """A long frame as the flat arrays that the network is trained on."""
     from tsrnn.frames import Roles, read_training

@@ -1,9 +1,9 @@
 """A panel of 20,000 ragged monthly series of about 100 rows: frame to arrays, and forecasts back.
 
 Each form in a fresh process: reading the frame (checked, grouped, its frequency found), and making
-a frame of 12 forecasts for each series. Median seconds of five; and the peak memory meanwhile, beyond
-what the process held before, in units of the frame's own. Below it, one epoch of training on the
-long frame, and the forecasts of all series, network included.
+a frame of 12 forecasts for each series. Median seconds of five; and the peak memory meanwhile,
+beyond what the process held before, in units of the frame's own. Below it, one epoch of training on
+the long frame, and the forecasts of all series, network included.
 
     python benchmarks/panel.py
 """
