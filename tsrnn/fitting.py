@@ -131,7 +131,7 @@ def examples_of(forecaster: Any, model: Model, panel: Panel) -> Examples:
     """The windows to learn from, and those to validate on."""
     lookback, block = model.network.lookback, model.network.architecture.horizon
     targets = model.scaler.transform(panel.targets, panel.offsets, model.network.dtype)
-    series = model.encoder.rows(targets, panel.covariates)
+    series = model.encoder.rows(targets, panel.covariates, panel.where)
     training, validation = window_starts(panel.offsets, lookback, block), None
     if forecaster.early_stopping:
         fraction = float(forecaster.validation_fraction)
@@ -146,8 +146,30 @@ def examples_of(forecaster: Any, model: Model, panel: Panel) -> Examples:
                 f"{panel.gaps.sum()} of {panel.n_rows} rows are missing. Use "
                 "missing='interpolate', or a shorter horizon."
             )
-    weights = None if panel.weights is None else panel.weights.astype(model.network.dtype)
+    weights = None
+    if panel.weights is not None:
+        weights = _relative_weights(panel.weights, training + lookback, block, "learn from")
+        if validation is not None:
+            _relative_weights(panel.weights, validation + lookback, block, "validate on")
+        weights = weights.astype(model.network.dtype)
     return Examples(series, training, validation, weights)
+
+
+def _relative_weights(
+    weights: np.ndarray, firsts: np.ndarray, block: int, purpose: str
+) -> np.ndarray:
+    """Weights of the rows whose mean is 1 over all forecasts, which begin at the rows `firsts`."""
+    rows = len(weights) + 1
+    change = np.bincount(firsts, minlength=rows) - np.bincount(firsts + block, minlength=rows)
+    times = change.cumsum()[:-1]  # that each row is forecast
+    largest = weights[times > 0].max()
+    if not largest:
+        raise ValueError(
+            f"sample_weight is 0 in all {(times > 0).sum()} rows that there are to {purpose} "
+            f"(of {len(weights)}; the others are not forecast)."
+        )
+    weights = weights / largest  # whose sum is finite, whatever the unit
+    return weights / np.average(weights, weights=times)
 
 
 def settings_of(forecaster: Any) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -256,7 +257,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         y : Series, DataFrame, array or list of numbers, default=None
             What to forecast, if ``X`` does not hold it.
         sample_weight : array of shape (rows,), default=None
-            How much the forecast of each row counts in the loss.
+            How much the forecast of each row counts in the loss. Only ratios matter: the mean
+            over all forecasts is brought to 1.
 
         Returns
         -------
@@ -273,7 +275,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         if self.warm_start and hasattr(self, "_model"):
-            model.network.take_over(self._model.network)
+            model.go_on_from(self._model)
         self._train(model, panel, settings_of(self), random)
         self._note_features(X)
         return self
@@ -449,7 +451,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         lookback = self.lookback_ if going_on else lookback_of(self, panel)
         panel = trainable(self, panel, lookback)
         if going_on:
-            return panel, following(self, self._model, panel), self._random
+            return panel, following(self, self._model, panel), deepcopy(self._random)
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         model = new_model(self, panel, lookback, np.random.default_rng(seed[0]))
         return panel, model, np.random.default_rng(seed[1])

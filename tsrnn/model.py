@@ -78,7 +78,7 @@ class Model:
         if not np.isfinite(values).all():
             bad = int(np.argmin(np.isfinite(values).all(axis=1)))
             raise ValueError(
-                f"{past.label(int(place[bad]))} has values too large for the network, which "
+                f"The values of {past.label(int(place[bad]))} are too large for the network, which "
                 f"learned from values of about {np.abs(self.scaler.mean).max():.3g}: the largest "
                 f"is {np.abs(past.targets).max():.3g}."
             )

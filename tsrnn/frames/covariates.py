@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from tsrnn.kernels import Columns
 from tsrnn.scaling import SeriesScaler
 
 _SHOWN = 5  # categories that a message lists
+_WHERE = "row {} of the covariates".format
+_AFRESH = "Begin afresh: fit(...) with warm_start=False."
 
 
 class CovariateEncoder:
@@ -70,7 +72,29 @@ class CovariateEncoder:
         )
         return Columns(targets, len(self.past_numbers), len(self.known_numbers), past, known)
 
-    def rows(self, targets: np.ndarray, frame: pd.DataFrame | None) -> np.ndarray:
+    def check_same(self, other: CovariateEncoder) -> None:
+        """Refuse covariates that a network which learned from others would take for those."""
+        for kind in ("past_numbers", "known_numbers", "past_categories", "known_categories"):
+            labels, before = getattr(self, kind), getattr(other, kind)
+            if labels != before:
+                raise ValueError(
+                    f"The network learned so far reads the {kind.replace('_', ' ')} {before}, in "
+                    f"this order; now they are {labels}. {_AFRESH}"
+                )
+        for label, values in self.categories.items():
+            if not values.equals(other.categories[label]):
+                raise ValueError(
+                    f"The network learned so far knows the categories "
+                    f"{_listed(other.categories[label])} of column {label!r}; now they are "
+                    f"{_listed(values)}. {_AFRESH}"
+                )
+
+    def rows(
+        self,
+        targets: np.ndarray,
+        frame: pd.DataFrame | None,
+        where: Callable[[int], str] = _WHERE,
+    ) -> np.ndarray:
         """Targets and covariates side by side; see ``Columns``.
 
         What is known of a row stands in the row before it. The last row, and the last of each
@@ -82,6 +106,8 @@ class CovariateEncoder:
             Scaled; their dtype is that of the result.
         frame : DataFrame or None
             The covariates of the same rows.
+        where : callable
+            How messages say where a row stands.
         """
         columns = self.columns(targets.shape[1])
         if frame is None or columns.width == columns.targets:
@@ -91,39 +117,47 @@ class CovariateEncoder:
         first = columns.targets
         rows[:, first : first + columns.past] = self._scaled(frame, self.past_numbers, 0)
         for place, label in enumerate(self.past_categories, columns.numbers):
-            rows[:, place] = self._codes(frame, label)
-        rows[:-1, columns.known_places] = self.known(frame, targets.dtype)[1:]
+            rows[:, place] = self._codes(frame, label, where)
+        rows[:-1, columns.known_places] = self.known(frame, targets.dtype, where)[1:]
         return rows
 
-    def known(self, frame: pd.DataFrame, dtype: np.dtype | str) -> np.ndarray:
+    def known(
+        self, frame: pd.DataFrame, dtype: np.dtype | str, where: Callable[[int], str] = _WHERE
+    ) -> np.ndarray:
         """What is known in advance of some rows: numbers, then codes, of shape (rows, columns)."""
         numbers = self._scaled(frame, self.known_numbers, len(self.past_numbers))
-        codes = [self._codes(frame, label) for label in self.known_categories]
+        codes = [self._codes(frame, label, where) for label in self.known_categories]
         return np.column_stack([numbers, *codes]).astype(dtype)
 
     def _scaled(self, frame: pd.DataFrame, labels: list[Hashable], first: int) -> np.ndarray:
         for label in labels:
             if not _is_number(frame[label]):
                 raise TypeError(
-                    f"column {label!r} of the covariates has dtype {frame[label].dtype}; it held "
-                    "numbers in training"
+                    f"Column {label!r} of the covariates has dtype {frame[label].dtype}; in "
+                    "training it held numbers."
                 )
         part = slice(first, first + len(labels))
         return (_values(frame, labels) - self.mean[part]) / self.deviation[part]
 
-    def _codes(self, frame: pd.DataFrame, label: Hashable) -> np.ndarray:
+    def _codes(
+        self, frame: pd.DataFrame, label: Hashable, where: Callable[[int], str]
+    ) -> np.ndarray:
         known, column = self.categories[label], frame[label]
         numbers, found = pd.factorize(column)
-        codes = known.get_indexer(pd.Index(found).astype(object))[numbers]
+        found = pd.Index(found).astype(object)
+        codes = known.get_indexer(found)[numbers]
         if self.handle_unknown == "error" and (codes < 0).any():
             row = int(np.argmax(codes < 0))
-            listed = ", ".join(map(repr, known[:_SHOWN])) + ", ..." * (len(known) > _SHOWN)
             raise ValueError(
-                f"row {row} of the covariates has the category {column.iloc[row]!r} in column "
-                f"{label!r}, which was not there in training (there were {len(known)}: {listed}). "
-                "handle_unknown='ignore' reads it as no category"
+                f"Column {label!r} has the category {found[numbers[row]]!r} in {where(row)}; in "
+                f"training it had {len(known)}: {_listed(known)}. handle_unknown='ignore' reads "
+                "others as none of them."
             )
         return codes
+
+
+def _listed(categories: pd.Index) -> str:
+    return ", ".join(map(repr, categories[:_SHOWN])) + ", ..." * (len(categories) > _SHOWN)
 
 
 def _is_number(column: pd.Series) -> bool:
