@@ -27,11 +27,13 @@ import numpy as np
 import ours
 import pandas as pd
 
-# Chosen on the last fifth of the training part (--validate), never on the test part.
+# Chosen on the last fifth of the training part (--validate), never on the test part, by the mean R²
+# of three seeds without and with weekday: .536 and .588, after 60 epochs .533 and .575. GRU of 32
+# units .535 and .586, of 12 .526 and .584, of 12 with "last" .511 and .560; "rnn" .511 and .564.
 SETTINGS: dict[str, Any] = {
-    "cell": "gru",
+    "cell": "lstm",
     "lookback": 5,
-    "hidden_size": 12,
+    "hidden_size": 32,
     "normalize": None,
     "max_epochs": 30,
 }
