@@ -87,7 +87,7 @@ BAD_SERIES = {
     "a string": (["1", "2", "n/a"], TypeError, ["'n/a'"]),
     "objects": (daily().astype(object), TypeError, ["object"]),
     "categories": (daily().round().astype("category"), TypeError, ["category"]),
-    "a text column": (daily_frame().assign(c="x"), TypeError, ["column 'c'"]),
+    "a text column": (daily_frame().assign(c="x"), TypeError, ["Column 'c'"]),
     "dates": (pd.Series(DAYS, DAYS), TypeError, ["datetime64"]),
     "booleans": (daily() > 20, TypeError, ["bool"]),
     "complex": (wave() + 1j, ValueError, ["omplex"]),

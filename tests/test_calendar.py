@@ -416,12 +416,12 @@ def test_scikit_learns_own_checks(estimator, check):
         (
             pd.DataFrame({"ds": ["2024-01-01"]}),
             TypeError,
-            ["column 'ds'", "2024", "pd.to_datetime"],
+            ["Column 'ds'", "2024", "pd.to_datetime"],
         ),
         (
             pd.DataFrame({"ds": [dt.datetime(2024, 1, 1)]}, dtype=object),
             TypeError,
-            ["column 'ds'", "object", "pd.to_datetime"],
+            ["Column 'ds'", "object", "pd.to_datetime"],
         ),
         (
             pd.DataFrame({"ds": pd.to_datetime(["2024-01-01", None])}),
@@ -437,7 +437,7 @@ def test_scikit_learns_own_checks(estimator, check):
         (
             rows_at(YEARLY[[0, 0]]),
             ValueError,
-            ["2 rows", "less than two different time stamps", "features="],
+            ["2 rows", "fewer than two different time stamps", "features="],
         ),
     ],
 )

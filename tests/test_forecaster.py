@@ -304,7 +304,7 @@ def test_columns_of_a_history_are_found_by_name():
     y = daily_frame()
     forecaster = small(horizon=2).fit(y)
     pd.testing.assert_frame_equal(forecaster.predict(history=y[["b", "a"]]), forecaster.predict())
-    with pytest.raises(ValueError, match=r"columns \('a', 'c'\).*fitted on \('a', 'b'\)"):
+    with pytest.raises(ValueError, match=r"columns \['a', 'c'\].*fitted on \['a', 'b'\]"):
         forecaster.predict(history=y.rename(columns={"b": "c"}))
 
 

@@ -251,7 +251,7 @@ def test_refused_dtypes(values, words):
     series = pd.Series(values)
     with pytest.raises(TypeError, match=says("y has dtype", *words)):
         read(series)
-    with pytest.raises(TypeError, match=says("column 'bad' of y has dtype", *words)):
+    with pytest.raises(TypeError, match=says("Column 'bad' of y has dtype", *words)):
         read(pd.DataFrame({"good": 1.0, "bad": series}))
 
 
@@ -354,7 +354,7 @@ def test_stamps_between_ticks_are_refused():
 @pytest.mark.parametrize(
     ("stamps", "error", "words"),
     [
-        (DAYS[5:], ValueError, ["row 0 of X (2024-01-06", "not after the training data"]),
+        (DAYS[5:], ValueError, ["row 0 of X (2024-01-06", "not after the history"]),
         (["2024-01-11 00:00", "2024-01-12 06:00"], ValueError, ["row 1", "frequency D"]),
         (pd.to_datetime(["2024-01-11"]).tz_localize("UTC"), ValueError, ["UTC", "None"]),
         (["2024-01-11", None], ValueError, ["row 1", "NaT"]),
@@ -369,8 +369,8 @@ def test_rows_off_the_dates(stamps, error, words):
     with pytest.raises(error, match=says(*words)) as caught:
         steps(target, pd.DataFrame(index=stamps))
     if "NaT" not in words:
-        assert "end at 2024-01-10 00:00:00" in str(caught.value)
-        assert "first step after them is 2024-01-11 00:00:00" in str(caught.value)
+        assert "ends at 2024-01-10 00:00:00" in str(caught.value)
+        assert "first step after it is 2024-01-11 00:00:00" in str(caught.value)
 
 
 def test_other_time_zone_is_refused():
@@ -387,7 +387,7 @@ def test_other_periods_are_refused():
 
 def test_fresh_range_index_is_explained():
     target = read(pd.Series(np.ones(10)))
-    with pytest.raises(ValueError, match=says("end at 9", "X.index += 10")):
+    with pytest.raises(ValueError, match=says("ends at 9", "X.index += 10")):
         steps(target, pd.DataFrame({"a": [1, 2]}))
     assert steps(target, pd.DataFrame({"a": [1, 2]}, index=[10, 12])).tolist() == [0, 2]
     with pytest.raises(ValueError, match=says("row 1 of X (9)", "not after")):

@@ -86,7 +86,7 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     """
     known = np.atleast_1d(values)
     if horizon < 1 or season < 1:
-        raise ValueError(f"horizon {horizon} and season {season} must both be at least 1")
+        raise ValueError(f"horizon {horizon} and season {season} must both be at least 1.")
     if len(known) < season:
-        raise ValueError(f"{len(known)} rows; a season of {season} needs at least {season}")
+        raise ValueError(f"{len(known)} rows; a season of {season} needs at least {season}.")
     return known[len(known) - season + np.arange(horizon) % season]

@@ -172,7 +172,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         if taken:
             raise ValueError(
                 f"X already has columns named {taken}, which are the names of new ones; rename "
-                "them, or leave what they are made of out of features"
+                "them, or leave what they are made of out of features."
             )
         made = pd.DataFrame(columns, index=X.index)
         return pd.concat([X, made], axis=1) if X.shape[1] else made
@@ -215,7 +215,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
             If something else is asked for.
         """
         if transform not in (None, "default", "pandas"):
-            raise ValueError(f"CalendarFeatures gives pandas frames, not {transform!r}")
+            raise ValueError(f"CalendarFeatures gives pandas frames, not {transform!r}.")
         return self
 
     def _new_columns(self, times: pd.DatetimeIndex) -> dict[str, Any]:
@@ -329,8 +329,8 @@ def _default_features(times: pd.DatetimeIndex, encoding: str) -> list[str]:
     steps = steps[steps > 0]
     if not len(steps):
         raise ValueError(
-            f"the {len(times)} rows of X have less than two different time stamps, which tell no "
-            "frequency: name the features, for example features=['month']"
+            f"X has fewer than two different time stamps in its {len(times)} rows, which tells no "
+            "frequency: name the features, for example features=['month']."
         )
     step = pd.Timedelta(np.median(steps), times.unit)
     names = next((names for limit, names in _DEFAULTS.items() if step < limit), [])
@@ -342,15 +342,15 @@ def _default_features(times: pd.DatetimeIndex, encoding: str) -> list[str]:
 def _check_features(features: list, encoding: str) -> None:
     unknown = [name for name in features if name not in _KNOWN]
     if unknown:
-        raise ValueError(f"features has {unknown}; there are {', '.join(_KNOWN)}")
+        raise ValueError(f"features has {unknown}; there are {', '.join(_KNOWN)}.")
     repeated = sorted({name for name in features if features.count(name) > 1})
     if repeated:
-        raise ValueError(f"features has {repeated} more than once")
+        raise ValueError(f"features has {repeated} more than once.")
     unlisted = [name for name in features if name in _CYCLES and not _CYCLES[name].listed]
     if unlisted and encoding != "cyclic":
         raise ValueError(
             f"{unlisted[0]} has no list of values, which encoding={encoding!r} needs: take "
-            f"{_COARSER[unlisted[0]]} instead, or encoding='cyclic'"
+            f"{_COARSER[unlisted[0]]} instead, or encoding='cyclic'."
         )
 
 
@@ -363,7 +363,7 @@ def _frame(X: Any) -> pd.DataFrame:
     if not isinstance(X, pd.DataFrame):
         raise TypeError(
             f"X must be a DataFrame or Series, for its time stamps, and is of {type(X)}: hand in "
-            "pd.DataFrame(X, index=pd.date_range(...))"
+            "pd.DataFrame(X, index=pd.date_range(...))."
         )
     return X
 
@@ -373,7 +373,7 @@ def _times(X: pd.DataFrame, time_col: str) -> pd.DatetimeIndex:
     if time_col in X.columns:
         column = X[time_col]
         if column.ndim > 1:
-            raise ValueError(f"X has {column.shape[1]} columns named {time_col!r}, instead of one")
+            raise ValueError(f"X has {column.shape[1]} columns named {time_col!r}, instead of one.")
         index = pd.Index(column, dtype=column.dtype)
     else:
         index = X.index.get_level_values(-1)
@@ -387,15 +387,15 @@ def _times(X: pd.DataFrame, time_col: str) -> pd.DatetimeIndex:
 
 
 def _no_times(X: pd.DataFrame, index: pd.Index, time_col: str) -> TypeError:
-    first = f" (row 0: {index[0]!r})" if len(index) else ""
+    first = f" (row 0: {index[:1].tolist()[0]!r})" if len(index) else ""
     if time_col in X.columns:
         return TypeError(
-            f"column {time_col!r} of X must hold dates or periods, and has dtype {index.dtype}"
-            f"{first}; convert it: X[{time_col!r}] = pd.to_datetime(X[{time_col!r}])"
+            f"Column {time_col!r} of X must hold dates or periods, and has dtype {index.dtype}"
+            f"{first}; convert it: X[{time_col!r}] = pd.to_datetime(X[{time_col!r}])."
         )
     where = "last level of its index" if isinstance(X.index, pd.MultiIndex) else "index"
     return TypeError(
         f"X has no time stamps: its {where} has dtype {index.dtype}{first}, and none of its "
         f"columns {list(X.columns)} is time_col={time_col!r}. It needs a DatetimeIndex or "
-        "PeriodIndex, X.index = pd.to_datetime(...), or time_col= its column of dates"
+        "PeriodIndex, X.index = pd.to_datetime(...), or time_col to name its column of dates."
     )

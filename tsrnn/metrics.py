@@ -183,15 +183,15 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, y_train: ArrayLike, season: int =
     truth, forecast = _pair(y_true, y_pred)
     train = _finite("y_train", y_train)
     if season < 1:
-        raise ValueError(f"season is a number of rows, at least 1, not {season}")
+        raise ValueError(f"season is a number of rows, at least 1, not {season}.")
     if len(train) <= season:
         raise ValueError(
-            f"y_train has {len(train)} rows; season {season} needs at least {season + 1}"
+            f"y_train has {len(train)} rows; season {season} needs at least {season + 1}."
         )
     if train.shape[1:] != truth.shape[1:]:
         raise ValueError(
             f"y_train of shape {train.shape} and y_true of shape {truth.shape} "
-            "differ in more than their rows"
+            "differ in more than their rows."
         )
     scale = np.abs(train[season:] - train[:-season]).mean(axis=0)
     _check_divisor(scale, f"y_train repeats itself exactly every {season} rows", "use mae or rmse")
@@ -204,7 +204,7 @@ def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], ND
     if truth.shape != forecast.shape:
         raise ValueError(
             f"y_true has the shape {truth.shape} and y_pred {forecast.shape}; "
-            "they must be of the same shape"
+            "they must be of the same shape."
         )
     return truth, forecast
 
@@ -213,15 +213,15 @@ def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """``values`` as an array of at least one dimension and one element, all of them finite."""
     array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if array.size == 0:
-        raise ValueError(f"{name} is empty: there is nothing to measure")
+        raise ValueError(f"{name} is empty: there is nothing to measure.")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} is missing or infinite{_where(~np.isfinite(array))}")
+        raise ValueError(f"{name} is missing or infinite{_where(~np.isfinite(array))}.")
     return array
 
 
 def _check_divisor(divisor: NDArray[np.float64], problem: str, advice: str) -> None:
     if (divisor == 0).any():
-        raise ValueError(f"{problem}{_where(divisor == 0)}; {advice}")
+        raise ValueError(f"{problem}{_where(divisor == 0)}; {advice}.")
 
 
 def _where(bad: NDArray[np.bool_]) -> str:

@@ -47,7 +47,7 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     X = as_pandas(X)
     if not isinstance(X, pd.Series | pd.DataFrame | np.ndarray | list | tuple):
         kind = "None" if X is None else type(X).__name__
-        raise TypeError(f"X must be a Series, DataFrame, array or list, not {kind}")
+        raise TypeError(f"X must be a Series, DataFrame, array or list, not {kind}.")
     if isinstance(X, pd.Series | pd.DataFrame) and len(X) and past.timeline is not None:
         series, stamps = _whose(X, past, roles)
         steps = past.timeline.locate(stamps, series, "X", past.label)
@@ -75,7 +75,7 @@ def _whose(X: Any, past: Panel, roles: Roles) -> tuple[np.ndarray, pd.Index]:
         return np.zeros(len(X), dtype=np.int64), X.index
     keys = [roles.id_col, roles.time_col] if past.ids is not None else [roles.time_col]
     if long and not all(key in columns for key in keys):
-        raise ValueError(f"X needs the columns {keys}; it has {columns}")
+        raise ValueError(f"X needs the columns {keys}; it has {columns}.")
     id_col = roles.id_col if roles.id_col in columns else None
     codes, ids, stamps = series_and_stamps(X, id_col, roles.time_col, "X")
     return _numbers_of(ids, codes, past), stamps
@@ -85,27 +85,26 @@ def _numbers_of(ids: pd.Index | None, codes: np.ndarray, past: Panel) -> np.ndar
     """The numbers of the series with these keys; the only one may go without or by any."""
     if past.ids is None:
         if ids is not None and len(ids) > 1:
-            raise ValueError(f"X has rows of {len(ids)} series, but there is one to forecast from")
+            raise ValueError(f"X has rows of {len(ids)} series, but there is one to forecast from.")
         return np.zeros(len(codes), dtype=np.int64)
     if ids is None or ids.nlevels != past.ids.nlevels:
         found = 0 if ids is None else ids.nlevels
-        raise ValueError(f"X has keys of {found} levels; the forecaster needs {past.ids.nlevels}")
+        raise ValueError(f"X has keys of {found} levels; the forecaster needs {past.ids.nlevels}.")
     numbers = past.ids.get_indexer(ids)
     if (numbers < 0).any():
         first = int(np.argmax(numbers < 0))
         raise ValueError(
-            f"row {int(np.argmax(codes == first))} of X belongs to {series_label(ids, first)}, "
-            f"which is not among the {past.n_series} series to forecast from; pass its past with "
-            "history="
+            f"X has {series_label(ids, first)} in row {int(np.argmax(codes == first))}, which is "
+            f"not among the {past.n_series} series to forecast from; pass its past as history=..."
         )
     return numbers[codes]
 
 
 def _no_keys(past: Panel, roles: Roles) -> str:
-    form = "a MultiIndex of key and time, as the training data have"
+    form = "a MultiIndex of key and time, as the history has"
     if past.long_names is not None:
         form = f"the columns {roles.id_col!r} and {roles.time_col!r}"
-    return f"X must say which of the {past.n_series} series each row belongs to, by {form}"
+    return f"X must say which of the {past.n_series} series each row belongs to, by {form}."
 
 
 def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel) -> None:
@@ -117,7 +116,7 @@ def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel)
         first, again = order[int(np.argmax(same)) :][:2].tolist()
         of = "" if past.ids is None else f" of {past.label(int(series[first]))}"
         raise ValueError(
-            f"X has duplicate time stamps: {stamps[first]}{of} stands in rows {first} and {again}"
+            f"X has duplicate time stamps: {stamps[first]}{of} stands in rows {first} and {again}."
         )
 
 
@@ -165,6 +164,6 @@ def _known_columns(X: Any, past: Panel, roles: Roles) -> pd.DataFrame | None:
     elif past.known:
         raise ValueError(
             f"X must be a DataFrame with the covariates {list(past.known)}, which are known in "
-            "advance"
+            "advance."
         )
     return read_covariates(frame[list(past.known)], "X") if past.known else None

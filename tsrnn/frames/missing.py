@@ -53,7 +53,7 @@ def _bad(bad: np.ndarray, what: str, columns: Any, rows: Rows, code: str = "") -
     fill = "" if what.startswith("inf") else ', or have them filled by missing="ffill"'
     return ValueError(
         f"{rows.name} has {what}: {int(bad.sum())} of {bad.size}, the first in {where}. "
-        f"Fill or drop them first{code}{fill}"
+        f"Fill or drop them first{code}{fill}."
     )
 
 
@@ -159,7 +159,7 @@ def _holes(
     empty = (before < 0) & (after < 0)
     if empty.any():
         name = rows.label(int(series[np.argmax(empty)]))
-        raise ValueError(f"{name} has no value in column {column!r} to fill the others with")
+        raise ValueError(f"Column {column!r} of {name} has no value to fill the others with.")
     return holes, before, after
 
 

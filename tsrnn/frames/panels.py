@@ -133,6 +133,11 @@ class Panel:
         """How messages name a series."""
         return series_label(self.ids, number)
 
+    def where(self, row: int) -> str:
+        """How messages say where a row stands: counted from the end of its series."""
+        number = int(np.searchsorted(self.offsets, row, "right")) - 1
+        return f"row {row - self.offsets[number + 1]} of {self.label(number)}"
+
     def tail(self, rows: int) -> Panel:
         """The last rows of each series, as many as there are, in memory of their own."""
         return self._take(slice(None), np.minimum(self.lengths, rows))
@@ -214,21 +219,26 @@ class Panel:
         assert self.columns is not None
         absent = [name for name in self.columns if name not in X.columns]
         if absent:
-            raise ValueError(f"X has no column {absent} that would tell what came true; pass y")
+            raise ValueError(f"X has no column {absent} that would tell what came true; pass y.")
         return X[list(self.columns)], forecast[list(self.columns)]
 
     def check_same_columns(self, other: Panel) -> None:
         """Refuse a panel of other targets or covariates than these."""
         if self.kind in ("vector", "matrix"):
             check_count(len(other.known), len(self.known), "X")
-        for what, ours, theirs in (
-            ("targets", self.names or self.n_targets, other.names or other.n_targets),
-            ("past covariates", set(self.past), set(other.past)),
-            ("static covariates", set(self.static), set(other.static)),
-            ("covariates known in advance", set(self.known), set(other.known)),
+        ours, theirs = (panel.names or range(panel.n_targets) for panel in (self, other))
+        for what, before, now in (
+            ("targets", list(ours), list(theirs)),
+            ("past covariates", sorted(self.past, key=str), sorted(other.past, key=str)),
+            ("static covariates", sorted(self.static, key=str), sorted(other.static, key=str)),
+            (
+                "covariates known in advance",
+                sorted(self.known, key=str),
+                sorted(other.known, key=str),
+            ),
         ):
-            if ours != theirs:
-                raise ValueError(f"The {what} were {ours}, and are now {theirs}.")
+            if before != now:
+                raise ValueError(f"The {what} were {before}, and are now {now}.")
 
     def _future_index(self, series: np.ndarray, steps: np.ndarray) -> pd.Index:
         assert self.timeline is not None
@@ -275,5 +285,5 @@ def check_count(count: int, expected: int, name: str) -> None:
     if count != expected:
         raise ValueError(
             f"{name} has {count} features, but RNNForecaster is expecting {expected} features as "
-            "input"
+            "input."
         )

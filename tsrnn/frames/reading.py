@@ -56,7 +56,7 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
     static = _found(roles.static_covariates, columns, "static_covariates")
     both = [name for name in past if name in static]
     if both:
-        raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one")
+        raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one.")
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
     return panel
@@ -172,13 +172,13 @@ def _read_weights(sample_weight: Any, length: int) -> np.ndarray | None:
     if weights.shape != (length,):
         raise ValueError(
             f"sample_weight must have a number for each of the {length} rows; its shape is "
-            f"{weights.shape}"
+            f"{weights.shape}."
         )
     if not (np.isfinite(weights) & (weights >= 0)).all():
         row = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
-        raise ValueError(f"sample_weight is {weights[row]} in row {row}; 0 is the least")
+        raise ValueError(f"sample_weight is {weights[row]} in row {row}; 0 is the least.")
     if not weights.any():
-        raise ValueError("sample_weight is zero in every row; there would be nothing to learn")
+        raise ValueError("sample_weight is zero in every row; there would be nothing to learn.")
     return weights
 
 
@@ -234,7 +234,7 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     if long and any(target in list(X.columns) for target in roles.targets):
         raise ValueError(
             f"{x_name} has the target column {roles.target_col!r}, though {y_name} is given as "
-            "well; drop one of them"
+            "well; drop one of them."
         )
     rest = X.drop(columns=_key_columns(X, roles, long)) if long else X
     covariates = read_covariates(rest, x_name)
@@ -260,7 +260,9 @@ def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name:
         value = getattr(roles, parameter)
         wanted, columns = value if isinstance(value, list) else [value], list(frame.columns)
         if parameter in roles.changed and not all(column in columns for column in wanted):
-            raise ValueError(f"{parameter}={value!r} is not among the columns of {name}: {columns}")
+            raise ValueError(
+                f"{parameter}={value!r} is not among the columns of {name}: {columns}."
+            )
 
 
 def _key_columns(frame: pd.DataFrame, roles: Roles, long: bool) -> list:
@@ -273,7 +275,7 @@ def _rows_of(parts: _Parts, roles: Roles, hint: Any) -> Rows:
     if not isinstance(data, pd.Series | pd.DataFrame):
         if roles.freq is not None and parts.x_name == parts.y_name and hint is None:
             raise ValueError(
-                f"freq={roles.freq!r} was given, but {name} has no dates it could apply to"
+                f"freq={roles.freq!r} was given, but {name} has no dates it could apply to."
             )
         return plain_rows(None, length, name)
     if parts.long:
@@ -308,7 +310,7 @@ def check_columns(columns: Any, expected: Any, optional: Any, name: str) -> None
         words = [f"{absent} missing"] * bool(absent) + [f"{unknown} unexpected"] * bool(unknown)
         raise ValueError(
             f"{name} does not have the columns that the forecaster was fitted on: "
-            f"{' and '.join(words)}. Expected: {list(expected)}"
+            f"{' and '.join(words)}. Expected: {list(expected)}."
         )
 
 
@@ -323,7 +325,7 @@ def _like_fitted(frame: Any, fitted: Any) -> pd.DataFrame | None:
     if frame is None:
         raise ValueError(
             f"The forecaster was fitted with the covariates {list(fitted.columns)}; history needs "
-            "them as well: pass X_history="
+            "them as well: predict(..., X_history=...)."
         )
     if isinstance(fitted.columns, pd.RangeIndex):
         check_count(frame.shape[1], fitted.shape[1], "X_history")
@@ -336,7 +338,7 @@ def _found(names: Any, columns: list, parameter: str) -> tuple:
     """Columns with a role, in the order of the frame."""
     absent = [name for name in names if name not in columns]
     if absent:
-        raise ValueError(f"{parameter} names {absent}; the covariates are {columns}")
+        raise ValueError(f"{parameter} names {absent}; the covariates are {columns}.")
     return tuple(column for column in columns if column in names)
 
 
@@ -349,9 +351,10 @@ def _check_static(panel: Panel) -> None:
         if (codes != codes[first]).any():
             row = int(np.argmax(codes != codes[first]))
             number = int(np.searchsorted(panel.offsets, row, "right")) - 1
+            before, now = column.iloc[[first[row], row]].tolist()
             raise ValueError(
                 f"static_covariates: {name!r} changes within {panel.label(number)}, from "
-                f"{column.iloc[first[row]]!r} to {column.iloc[row]!r}; it must be constant"
+                f"{before!r} to {now!r}; it must be constant."
             )
 
 
@@ -372,7 +375,8 @@ def _ordered_like(panel: Panel, fitted: Panel) -> Panel:
     assert fitted.columns is not None
     if set(panel.columns) != set(fitted.columns):
         raise ValueError(
-            f"history has the columns {panel.names}; the forecaster was fitted on {fitted.names}."
+            f"history has the columns {list(panel.columns)}; the forecaster was fitted on "
+            f"{list(fitted.columns)}."
         )
     places = panel.columns.get_indexer(fitted.columns)
     targets = np.ascontiguousarray(panel.targets[:, places])

@@ -128,14 +128,14 @@ def series_and_stamps(
     if id_col is None:
         return np.zeros(len(data), dtype=np.int64), None, stamps
     codes, keys = pd.factorize(data[id_col])
-    _check_keys(codes, f"column {id_col!r} of {name}")
+    _check_keys(codes, f"Column {id_col!r} of {name}")
     return codes, pd.Index(keys, name=id_col), stamps
 
 
 def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Index]:
     """Series are told apart by all levels but the last."""
     for level, places in zip(index.levels[:-1], index.codes[:-1], strict=True):
-        _check_keys(places, f"level {level.name!r} of the index of {name}")
+        _check_keys(places, f"Level {level.name!r} of the index of {name}")
     key = np.asarray(index.codes[0])
     for level, places in zip(index.levels[1:-1], index.codes[1:-1], strict=True):
         key = key.astype(np.int64) * len(level) + places
@@ -149,7 +149,7 @@ def _check_keys(codes: np.ndarray, where: str) -> None:
         row = int(np.argmax(codes < 0))
         raise ValueError(
             f"{where} is missing in row {row} ({int((codes < 0).sum())} missing in all); a row "
-            "must say which series it belongs to"
+            "must say which series it belongs to."
         )
 
 

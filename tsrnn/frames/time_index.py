@@ -80,7 +80,7 @@ def read_times(
         if freq is not None:
             raise ValueError(
                 f"freq={freq!r} was given, but the index of {rows.name} has dtype {index.dtype}; "
-                "leave freq out, it is for dates only"
+                "leave freq out, it is for dates only."
             )
         rules = _count_steps(rows, hint)
     timeline, even = _first_even(rows, rules)
@@ -141,7 +141,7 @@ def _numbers_with_gaps(timeline: Timeline, rows: Rows, allowed: bool) -> np.ndar
         raise ValueError(
             f"{rows.name} has {len(numbers)} rows, but there are {steps} steps of "
             f"{timeline.step_name} between the first and the last of each series, more than "
-            f"{_MOST_STEPS} times as many. Pass the right frequency with freq="
+            f"{_MOST_STEPS} times as many. Pass the right frequency with freq=..."
         )
     return numbers
 
@@ -184,7 +184,9 @@ def _date_rules(rows: Rows, freq: Any, hint: Rule | None) -> Iterator[pd.offsets
     longest = rows.part(int(np.argmax(rows.lengths)))
     if len(longest) == 1 and longest.freq is None:
         one = "one time stamp" if rows.ids is None else "one time stamp in each series"
-        raise ValueError(f"{rows.name} has {one}, which tells no frequency: pass freq=")
+        raise ValueError(
+            f"{rows.name} has {one}, which tells no frequency: pass one, such as freq='D'."
+        )
     for number in np.argsort(-rows.lengths, kind="stable")[:_ASKED]:
         for step in _steps_of(rows.part(number)[:_HEAD]):
             kind = type(step), step  # pandas 2 takes a day for the same as 24 hours
@@ -200,12 +202,14 @@ def _given_frequency(index: pd.DatetimeIndex, freq: Any) -> pd.offsets.BaseOffse
     try:
         offset = to_offset(freq)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"freq={freq!r} is no frequency that pandas knows: {error}") from error
+        raise ValueError(
+            f"freq={freq!r} is no frequency that pandas knows, such as 'h', 'D', 'W-SUN' or 'MS'."
+        ) from error
     if offset.n < 1:
-        raise ValueError(f"freq={freq!r} must lead forward in time")
+        raise ValueError(f"freq={freq!r} must lead forward in time.")
     if isinstance(offset, pd.offsets.Tick) and pd.Timedelta(offset) < pd.Timedelta(1, index.unit):
         raise ValueError(
-            f"freq={freq!r} is finer than the time stamps, which are kept in {index.unit}"
+            f"freq={freq!r} is finer than the time stamps, which are kept in {index.unit}."
         )
     return offset
 
@@ -314,14 +318,14 @@ def _check_order(rows: Rows) -> None:
             rows.input_row(first + row) for row in np.flatnonzero(index == stamp)[:_SHOWN].tolist()
         ]
         raise ValueError(
-            f"{name} has duplicate time stamps, the first is {stamp} in rows {same} "
-            f"({int(repeated.sum())} repetitions in all). Keep one row for each, for example "
-            f"{rows.once}"
+            f"There are duplicate time stamps in {name}, the first is {stamp} in rows "
+            f"{sorted(same)} ({int(repeated.sum())} repeated in all). Keep one row for each, for "
+            f"example {rows.once}."
         )
     row = int(np.argmax(back)) + 1
     raise ValueError(
-        f"time stamps of {name} must increase: row {row} ({index[row]}) is before row {row - 1} "
-        f"({index[row - 1]}). Sort first: {name}.sort_index()"
+        f"The time stamps of {name} must increase: row {row} ({index[row]}) is before row "
+        f"{row - 1} ({index[row - 1]}). Sort first: {name}.sort_index()."
     )
 
 
@@ -335,16 +339,16 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
         return ValueError(
-            f"time stamps of {name} do not follow frequency {step}: row {place} ({index[0]}) is "
-            "not on it"
+            f"The time stamps of {name} do not follow frequency {step}: row {place} ({index[0]}) "
+            "is not on it."
         )
     before = rows.input_row(int(rows.offsets[series]) + row - 1)
     length = ticks_of(index)[row] - ticks_of(index)[row - 1]
     span = pd.Timedelta(length, index.unit) if isinstance(index, pd.DatetimeIndex) else length
     return ValueError(
-        f"time stamps of {name} are irregular: the step from row {before} ({index[row - 1]}) to "
-        f"row {place} ({index[row]}) is {span}, but the frequency is {step}. Bring them to a "
-        f"constant step first, for example with {name}.resample(...).mean()"
+        f"The time stamps of {name} are irregular: the step from row {before} ({index[row - 1]}) "
+        f"to row {place} ({index[row]}) is {span}, but the frequency is {step}. Bring them to a "
+        f"constant step first, for example with {name}.resample(...).mean()."
     )
 
 
@@ -358,7 +362,8 @@ def _gaps(timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str)
     count = int(numbers[-1]) + 1 - len(numbers)
     more = ", ..." if count > len(missing) else ""
     return ValueError(
-        f"{name} has gaps: at frequency {timeline.step_name} there should also be {listed}{more} "
-        f"({count} missing in all). Insert them with .asfreq(...) or .reindex(...) and fill in "
-        'their values, or have both done by missing="ffill", "interpolate" or "mask"'
+        f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
+        f"{listed}{more} ({count} missing in all). Insert them with .asfreq(...) or "
+        ".reindex(...) and fill in their values, or have both done by "
+        'missing="ffill", "interpolate" or "mask".'
     )

@@ -128,22 +128,23 @@ class Timeline(ABC):
         this = np.array([number])
         last, first = self.stamps(np.arange(2), np.repeat(this, 2))
         of = f" of {label}" if len(self.anchors) > 1 else ""
-        return f"The training data{of} end at {last}, the first step after them is {first}"
+        return f"The history{of} ends at {last}; the first step after it is {first}."
 
     def _explain_row(
         self, stamps: pd.Index, row: int, number: int, name: str, label: str
     ) -> NoReturn:
-        where, end = f"row {row} of {name} ({stamps[row]})", self._end(number, label)
+        where = f"The time stamp in row {row} of {name} ({stamps[row]})"
+        end = self._end(number, label)
         last, first = self.stamps(np.arange(2), np.full(2, number))
         if stamps[row] > last:
             raise ValueError(f"{where} is not on the frequency {self.step_name}. {end}")
         advice = ""
         if isinstance(stamps, pd.RangeIndex) and stamps.start == 0:
             advice = (
-                ". A fresh index from 0 cannot be told from the training rows; if these rows come "
-                f"after them, say so with {name}.index += {first}"
+                " A fresh index from 0 cannot be told from that of the history; if these rows come "
+                f"after it, say so with {name}.index += {first}."
             )
-        raise ValueError(f"{where} is not after the training data. {end}{advice}")
+        raise ValueError(f"{where} is not after the history. {end}{advice}")
 
 
 def make_timeline(anchors: Any, rule: Rule, tz: Any = None) -> Timeline:
@@ -237,7 +238,7 @@ class _Ticks(Timeline):
         if int(ticks.max(initial=0)) + self.step * most > _largest_tick(self.anchors):
             raise ValueError(
                 f"{most} steps of {self.step_name} after {self.anchors.max()} do not fit into an "
-                f"index of dtype {self.anchors.dtype}; convert the index to a wider one first"
+                f"index of dtype {self.anchors.dtype}; convert the index to a wider one first."
             )
         return _from_ticks(self.anchors, ticks + self.step * numbers)
 
@@ -391,8 +392,8 @@ def check_type(index: pd.Index, name: str, time: str) -> None:
     """Refuse what is no index of dates, periods or integers; `time` is its name in code."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or is_integer(index):
         return
-    first = index[0]
-    if isinstance(first, float | bool | np.bool_ | pd.Timedelta):
+    first = index[:1].tolist()[0]
+    if isinstance(first, float | bool | pd.Timedelta):
         advice = f"count the steps with whole numbers: {name}.reset_index(drop=True)"
     elif getattr(first, "tzinfo", None) is not None:
         advice = f"time zones are mixed: {time} = pd.to_datetime({time}, utc=True)"
@@ -403,7 +404,7 @@ def check_type(index: pd.Index, name: str, time: str) -> None:
         )
     raise TypeError(
         f"{name} must have an index of dates, periods or integers, not of dtype {index.dtype} "
-        f"(it begins with {first!r}); {advice}"
+        f"(it begins with {first!r}); {advice}."
     )
 
 
@@ -411,7 +412,7 @@ def check_stamps(index: pd.Index, name: str) -> None:
     """Refuse an index with a missing stamp."""
     if index.hasnans:
         row = int(np.argmax(index.isna()))
-        raise ValueError(f"{name} has no time stamp in row {row} (NaT); drop or date that row")
+        raise ValueError(f"{name} has no time stamp in row {row} (NaT); drop or date that row.")
 
 
 def _kind(index: pd.Index) -> str:
@@ -426,15 +427,15 @@ def _check_same_kind(timeline: Timeline, rows: Any, name: str, end: str) -> None
     anchors = timeline.anchors
     if _kind(anchors) != _kind(rows):
         raise TypeError(
-            f"{name} must have an index of {_kind(anchors)}, as the training data have, not of "
+            f"{name} must have an index of {_kind(anchors)}, as the history has, not of "
             f"{_kind(rows)}. {end}"
         )
     check_stamps(rows, name)
     ours, theirs = timeline.tz, getattr(rows, "tz", None)
     if str(ours) != str(theirs):
         raise ValueError(
-            f"{name} has time zone {theirs}, the training data {ours}; use tz_convert or "
+            f"{name} has time zone {theirs}, the history {ours}; use tz_convert or "
             f"tz_localize. {end}"
         )
     if isinstance(anchors, pd.PeriodIndex) and anchors.dtype != rows.dtype:
-        raise ValueError(f"{name} has dtype {rows.dtype}, the training data {anchors.dtype}. {end}")
+        raise ValueError(f"{name} has dtype {rows.dtype}, the history {anchors.dtype}. {end}")

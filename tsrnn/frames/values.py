@@ -58,7 +58,7 @@ def read_numbers(data: Any, name: str) -> tuple[np.ndarray, pd.Index | None, Kin
     """
     values, columns, kind = _unpack(data, name)
     if len(values) == 0:
-        raise ValueError(f"{name} is empty: it has no rows")
+        raise ValueError(f"{name} is empty: it has no rows.")
     values = np.ascontiguousarray(values).reshape(len(values), -1)
     values.flags.writeable = False
     return values, columns, kind
@@ -84,7 +84,7 @@ def read_covariates(X: Any, name: str) -> pd.DataFrame:
     else:
         X = numbered_columns(X, name)
     for label, column in X.items():
-        _check_covariate(column, f"column {label!r} of {name}")
+        _check_covariate(column, f"Column {label!r} of {name}")
     return X.set_axis(pd.RangeIndex(len(X))).set_axis(X.columns.copy(), axis=1)
 
 
@@ -95,10 +95,10 @@ def numbered_columns(X: Any, name: str) -> pd.DataFrame:
         raise ValueError(
             f"Expected 2D array, got 1D array instead: {name} holds covariates, a row for each "
             f"time step and a column for each covariate, but its shape is {shape}. Reshape your "
-            f"data with {name}.reshape(-1, 1) if it is one covariate"
+            f"data with {name}.reshape(-1, 1) if it is one covariate."
         )
     if len(shape) != 2:
-        raise ValueError(f"{name} must have 2 dimensions (time, covariate), not {len(shape)}")
+        raise ValueError(f"{name} must have 2 dimensions (time, covariate), not {len(shape)}.")
     return pd.DataFrame(X if isinstance(X, np.ndarray) else list(X)).infer_objects()
 
 
@@ -114,14 +114,14 @@ def _check_covariate(column: pd.Series, where: str) -> None:
             return
         raise TypeError(
             f"{where} has dtype object and holds {pd.api.types.infer_dtype(column)} values"
-            f"{_first_text(column)}; a covariate or argument must be all strings or all numbers"
+            f"{_first_text(column)}; a covariate or argument must be all strings or all numbers."
         )
     if pd.api.types.is_string_dtype(dtype):
         return
     if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
         raise TypeError(
             f"{where} holds dates (dtype {dtype}), which are no covariate as such; use "
-            "CalendarFeatures on the time index instead"
+            "CalendarFeatures on the time index instead."
         )
     _float_dtype(column, where)
 
@@ -144,7 +144,14 @@ def _array(data: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"the rows of {name} must be equally long: {error}") from error
+        raise ValueError(f"The rows of {name} must be equally long{_odd_row(data)}.") from error
+
+
+def _odd_row(rows: Any) -> str:
+    """The first row that is longer or shorter than those before it."""
+    lengths = [len(row) if isinstance(row, list | tuple | np.ndarray) else 1 for row in rows]
+    odd = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
+    return "" if odd is None else f": row 0 has {lengths[0]} values, row {odd} has {lengths[odd]}"
 
 
 def _array_values(data: Any, name: str) -> np.ndarray:
@@ -152,7 +159,7 @@ def _array_values(data: Any, name: str) -> np.ndarray:
     if values.ndim not in (1, 2):
         raise ValueError(
             f"{name} must have 1 dimension (time) or 2 (time, target), not {values.ndim}: "
-            f"its shape is {values.shape}"
+            f"its shape is {values.shape}."
         )
     _check_width(values.shape, name)
     return values.astype(_float_dtype(values, name), copy=False)
@@ -160,17 +167,17 @@ def _array_values(data: Any, name: str) -> np.ndarray:
 
 def _check_array_type(data: Any, name: str) -> None:
     if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(...)")
+        raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(...).")
     if hasattr(data, "toarray"):
-        raise TypeError(f"{name} is sparse, a dense array is needed: {name}.toarray()")
+        raise TypeError(f"{name} is sparse, a dense array is needed: {name}.toarray().")
     if not isinstance(data, np.ndarray | list | tuple):
         raise TypeError(
-            f"{name} must be a Series, DataFrame, array or list of numbers, not {_type_name(data)}"
+            f"{name} must be a Series, DataFrame, array or list of numbers, not {_type_name(data)}."
         )
     if isinstance(data, list | tuple) and data and isinstance(data[0], pd.Series | pd.DataFrame):
         raise TypeError(
             f"{name} is a {_type_name(data)} of pandas objects; make it one frame, a column for "
-            f"each target: pd.concat({name}, axis=1)"
+            f"each target: pd.concat({name}, axis=1)."
         )
 
 
@@ -178,7 +185,7 @@ def _frame_values(frame: pd.DataFrame, name: str) -> np.ndarray:
     _check_width(frame.shape, name)
     check_unique(frame, name)
     dtypes = [
-        _float_dtype(column, f"column {label!r} of {name}") for label, column in frame.items()
+        _float_dtype(column, f"Column {label!r} of {name}") for label, column in frame.items()
     ]
     if len(dtypes) == 1:
         return _column_values(frame.iloc[:, 0], dtypes[0])
@@ -205,16 +212,19 @@ def _check_width(shape: tuple[int, ...], name: str) -> None:
 def _float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
     """float32 for float32, float64 for every other real number; the rest is refused."""
     dtype = column.dtype
-    needed = f"{where} has dtype {dtype}; real numbers are needed (Unknown label type: {dtype})"
+    needed = (
+        f"{where} has dtype {dtype}{_first_text(column)}; real numbers are needed (Unknown label "
+        f"type: {dtype})."
+    )
     if isinstance(dtype, pd.SparseDtype):
-        raise TypeError(f"{where} is sparse (dtype {dtype}); use .sparse.to_dense()")
+        raise TypeError(f"{where} is sparse (dtype {dtype}); use .sparse.to_dense().")
     if pd.api.types.is_complex_dtype(dtype):
         raise ValueError(f"Complex data not supported: {needed}")
     if pd.api.types.is_bool_dtype(dtype):
-        raise TypeError(f"{needed}: .astype(float), if 0 and 1 are meant")
+        raise TypeError(f"{needed} Use .astype(float), if 0 and 1 are meant.")
     if not pd.api.types.is_numeric_dtype(dtype):
         convert = "pd.to_numeric" if isinstance(column, pd.Series) else ".astype(float)"
-        raise TypeError(f"{needed}: convert with {convert}{_first_text(column)}")
+        raise TypeError(f"{needed} Convert them with {convert}.")
     plain: Any = getattr(dtype, "numpy_dtype", dtype)
     return np.dtype("f4" if plain.kind == "f" and plain.itemsize == 4 else "f8")
 
@@ -236,4 +246,4 @@ def check_unique(frame: pd.DataFrame, name: str) -> None:
     """Refuse column names that come twice."""
     if not frame.columns.is_unique:
         repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
-        raise ValueError(f"column names of {name} must be unique; duplicates: {repeated}")
+        raise ValueError(f"The column names of {name} must be unique; duplicates: {repeated}.")

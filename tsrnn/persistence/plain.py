@@ -61,7 +61,7 @@ def to_plain(value: Any) -> Any:
     >>> to_plain({"level": float("inf"), "labels": ("a", 1)})
     {'level': {'$': 'float', 'value': 'inf'}, 'labels': {'$': 'tuple', 'items': ['a', 1]}}
     """
-    raise TypeError(f"{value!r:.80} is a {type(value).__name__}, which cannot be saved.")
+    raise TypeError(f"{value!r:.80} is of type {type(value).__name__}, which cannot be saved.")
 
 
 def from_plain(plain: Any) -> Any:
