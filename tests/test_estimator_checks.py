@@ -10,8 +10,8 @@ EXPECTED_FAILURES = {
     "check_methods_subset_invariance": ROWS_ARE_TIME,
     "check_sample_weight_equivalence_on_dense_data": "a row left out, or there twice, is a gap in "
     "time, or another moment; a weight is neither",
-    "check_regressor_data_not_an_array": "it fits a frame and asks for a forecast of the same rows; "
-    "dated rows must come after those of the fit, and say so",
+    "check_regressor_data_not_an_array": "it asks for a forecast of the rows of a frame that it "
+    "fitted; rows with an index must come after those of the fit",
     "check_estimators_empty_data_messages": "a forecaster needs no covariates: an array without "
     "columns says how many rows there are, and that is all that is needed beside a target",
 }
