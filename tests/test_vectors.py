@@ -229,13 +229,13 @@ class Workspace:
     def __getitem__(self, name):
         return self.arrays[name]
 
-    def call(self, make, what, arguments, **fields):
+    def call(self, make, *what, arguments, **fields):
         context = np.zeros(c.SIZE, np.int64)
         context[c.WORKSPACE] = self.buffer.ctypes.data
         for name, value in fields.items():
             context[getattr(c, name)] = value
         arguments = np.array(arguments, np.int64)
-        compiled = kernel(make, what, numba_type(self.buffer.dtype))
+        compiled = kernel(make, *what, numba_type(self.buffer.dtype))
         compiled.call(context.ctypes.data, arguments.ctypes.data)
 
 
@@ -263,14 +263,15 @@ def test_cells(dtype, cell):
     step = [rows, units, at["z"], at["c"], at["new_c"], panel]
     step += [at["h"], at["h"] + panel, 2 * panel]
 
-    ws.call(passes.step_forward, cell, step)
+    ws.call(passes.step_forward, cell, arguments=step)
     saved, new_state = equations.forward(tuple(z), tuple(state))
     assert_close(ws["z"], np.stack(saved))
     assert_close(ws["h"][:, 1], new_state[0])
     for found, wanted in zip(ws["new_c"], new_state[1:], strict=True):
         assert_close(found, wanted)
 
-    ws.call(passes.step_backward, cell, [*step, at["dstate"], at["dz"] + panel, 3 * panel])
+    step += [at["dstate"], at["dz"] + panel, 3 * panel]
+    ws.call(passes.step_backward, cell, arguments=step)
     dblocks, dold = equations.backward(saved, tuple(state), new_state, tuple(dstate))
     assert_close(ws["z"], np.stack(saved))
     assert_close(ws["dz"][:, :, 1], np.stack(dblocks))
@@ -280,30 +281,40 @@ def test_cells(dtype, cell):
 
 @each_dtype
 @pytest.mark.parametrize("loss", [*(make() for make in LOSSES.values()), Huber(delta=0.3)])
-def test_losses(dtype, loss):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses(dtype, loss, weighted):
     random = np.random.default_rng(0)
-    panels, rows, count, width = 3, 4, 3, machine().lanes(dtype)
+    panels, positions, rows, count, width = 3, 2, 4, 3, machine().lanes(dtype)
     windows, outputs = 70, panels * width
-    predicted, target = random.normal(size=(2, panels, rows, width)).astype(dtype)
-    predicted[0, 0, :2] = target[0, 0, :2]  # at the kinks
-    ws = Workspace(dtype, predicted=predicted, target=target)
+    shape = (3, panels, positions, rows, width)
+    predicted, target, weight = random.normal(size=shape).astype(dtype)
+    weight = np.abs(weight)
+    predicted[0, 0, 0, :2] = target[0, 0, 0, :2]  # at the kinks
+    ws = Workspace(dtype, predicted=predicted, target=target, weight=weight)
     total, settings = np.full(2, np.nan), passes.settings_of(loss)
     ws.call(
         passes.loss_pass,
         type(loss),
-        [outputs, panels, ws.at["predicted"], ws.at["target"], rows * width],
+        weighted,
+        arguments=[
+            *(positions, outputs, panels),
+            *(ws.at["predicted"], ws.at["target"], ws.at["weight"]),
+            *(positions * rows * width, rows * width),
+        ],
         COUNT=count,
         WINDOWS=windows,
         TILE=1,
         LOSSES=total.ctypes.data,
         LOSS_SETTINGS=settings.ctypes.data,
     )
-    error = (predicted - target)[:, :count]
-    wanted = loss.slope(error) / (windows * outputs)
-    np.testing.assert_allclose(total[1], loss.value(error).sum(dtype="float64"), rtol=1e-6)
-    np.testing.assert_allclose(ws["predicted"][:, :count], wanted, rtol=1e-6)
+    error = (predicted - target)[:, :, :count]
+    counts = weight[:, :, :count] if weighted else 1
+    wanted = counts * loss.slope(error) / (windows * positions * outputs)
+    value = (counts * loss.value(error)).sum(dtype="float64")
+    np.testing.assert_allclose(total[1], value, rtol=2e-6)
+    np.testing.assert_allclose(ws["predicted"][:, :, :count], wanted, rtol=1e-6)
     assert np.isnan(total[0])
-    assert np.array_equal(ws["predicted"][:, count:], predicted[:, count:])
+    assert np.array_equal(ws["predicted"][:, :, count:], predicted[:, :, count:])
 
 
 @each_dtype
