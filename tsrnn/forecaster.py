@@ -436,7 +436,6 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.input_tags.string = tags.input_tags.categorical = True
         tags.input_tags.allow_nan = self.missing != "raise"
         # Not from the covariates of a row alone, which is what scikit-learn's checks try.
         tags.regressor_tags.poor_score = True
