@@ -139,9 +139,16 @@ def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Ind
     key = np.asarray(index.codes[0])
     for level, places in zip(index.levels[1:-1], index.codes[1:-1], strict=True):
         key = key.astype(np.int64) * len(level) + places
-    codes = pd.factorize(key)[0]  # numbered in the order of their first rows
+    # Numbers in the order of their first rows; those of sorted levels often are, and are short.
+    codes = key if _counts_up(key) else pd.factorize(key)[0]
     first = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
     return codes, index[first].droplevel(-1)
+
+
+def _counts_up(key: np.ndarray) -> bool:
+    """Whether the numbers begin at 0 and never go up by more than 1, nor down."""
+    step = np.diff(key, prepend=-1)
+    return bool(((step == 0) | (step == 1)).all()) and (not len(key) or key[0] == 0)
 
 
 def _check_keys(codes: np.ndarray, where: str) -> None:
@@ -155,7 +162,7 @@ def _check_keys(codes: np.ndarray, where: str) -> None:
 
 def _sorted(codes: np.ndarray, ticks: np.ndarray) -> np.ndarray:
     """The rows series by series, each in the order of time."""
-    order = np.argsort(ticks)
+    order, codes = np.argsort(ticks), codes.astype(np.int64)
     for part in (codes & 0xFFFF, codes >> 16):  # a stable sort of 16 bits counts: quick
         if part.any():
             order = order[np.argsort(part[order].astype(np.uint16), kind="stable")]
