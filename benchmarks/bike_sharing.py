@@ -12,7 +12,6 @@ it is the UCI bike sharing data (Fanaee-T & Gama, 2014) with absent hours filled
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from pathlib import Path
@@ -82,16 +81,8 @@ def line(name: str, errors: list[float], naive: float, seconds: float) -> dict[s
     }
 
 
-def parse() -> argparse.Namespace:
-    parser = harness.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--validate", action="store_true", help="the end of the training part")
-    return parser.parse_args()
-
-
 def main() -> None:
-    options = parse()
+    options = harness.data_parser(__doc__).parse_args()
     y, X = read(options.data)
     begin = TEST
     if options.validate:

@@ -278,6 +278,15 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return result
 
 
+def data_parser(description: str | None, seeds: int = 1) -> argparse.ArgumentParser:
+    """One for a script that reads data from a folder and has a part of it to choose settings on."""
+    result = parser(description)
+    result.add_argument("--data", type=Path, required=True, metavar="DIR")
+    result.add_argument("--seeds", type=int, default=seeds)
+    result.add_argument("--validate", action="store_true", help="the end of the training part")
+    return result
+
+
 def report(title: str, rows: Sequence[Row], options: argparse.Namespace) -> None:
     """Print the machine and the table; write both to ``--json`` where asked."""
     facts = machine()

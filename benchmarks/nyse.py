@@ -16,7 +16,6 @@ it as NYSE.csv, 6,051 rows; in R:
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from pathlib import Path
@@ -108,7 +107,7 @@ def line(name: str, score: float, seconds: float | None = None) -> dict[str, str
 
 
 def main() -> None:
-    options = parse()
+    options = harness.data_parser(__doc__, seeds=5).parse_args()
     table, train = read(options.data), TRAIN
     if options.validate:
         table, train = table[:TRAIN], TRAIN - VALIDATION
@@ -122,14 +121,6 @@ def main() -> None:
     lines.append(line("the day before", r2(truth, np.concatenate(naive))))
     part = "end of the training part" if options.validate else "test part"
     harness.report(f"NYSE, {len(truth)} days of the {part}", lines, options)
-
-
-def parse() -> argparse.Namespace:
-    parser = harness.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--validate", action="store_true", help="the end of the training part")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -105,10 +105,7 @@ def linear_lines(values: Any, train: int, origins: Any) -> list[dict[str, object
 
 
 def parse() -> argparse.Namespace:
-    parser = harness.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--validate", action="store_true", help="the end of the training part")
+    parser = harness.data_parser(__doc__)
     parser.add_argument("--baselines-only", action="store_true")
     return parser.parse_args()
 

@@ -66,7 +66,7 @@ def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: s
     if short_series == "pad":
         return panel.pad(need)
     if short_series == "drop" and len(short) < panel.n_series:
-        return panel.select(np.flatnonzero(lengths >= need))
+        return panel.drop_shorter(need)
     if panel.ids is None:
         rows = f"{panel.n_rows} rows" if panel.n_rows > 1 else "1 sample"
         raise ValueError(f"The {what} is too short: {rows}; {needs}.")

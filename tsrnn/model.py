@@ -59,14 +59,15 @@ class Model:
         series, steps : ndarray of int64, shape (rows,)
             Which series of ``past`` each row continues, and which step after its end it is.
         """
+        reach, name = self.horizon, "horizon"
+        if future is not None:
+            reach, name = int(future.steps.max(initial=-1)) + 1, "X"
+        self._check_reach(reach, name)
         if future is None:
-            self._check_reach(self.horizon, "horizon")
             series = np.repeat(np.arange(past.n_series), self.horizon)
             steps = np.tile(np.arange(self.horizon), past.n_series)
         else:
             series, steps = future.series, future.steps
-        reach = int(steps.max(initial=-1)) + 1
-        self._check_reach(reach, "X")
         if not reach:
             return np.zeros((0, past.n_targets)), series, steps
         asked, place = np.unique(series, return_inverse=True)

@@ -148,15 +148,13 @@ class Network:
         # A row holds what is known of the next one.
         rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
         rows = rolled.reshape(-1, columns.width)
-        targets = rows[:, : columns.targets]
         for first in range(0, blocks * block, block):
             starts = np.arange(len(rolled)) * shape[1] + first
-            location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
-            windows = WindowSet(rows, starts, location, scale, self.lookback)
+            windows = self.windows(rows, starts)
             ahead = self.engine.predict(windows.batch()).reshape(len(rolled), block, -1)
             end = first + self.lookback
             rolled[:, end : end + block, : columns.targets] = (
-                ahead * scale[:, None] + location[:, None]
+                ahead * windows.scale[:, None] + windows.location[:, None]
             )
         return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.frames.timeline import Timeline, make_timeline
+from tsrnn.frames.values import is_number
 from tsrnn.kernels import Architecture, Columns
 from tsrnn.kernels.cells import CELLS
 from tsrnn.model import Model
@@ -19,7 +20,6 @@ from tsrnn.scaling import NORMALIZATIONS, SeriesScaler
 
 # What a fit leaves behind that a user reads, and is no array.
 _ATTRIBUTES = ("loss_curve_", "validation_scores_", "best_loss_", "n_iter_", "n_features_in_")
-_ENCODER_LABELS = ("past_numbers", "known_numbers", "past_categories", "known_categories")
 # What goes wrong in code that takes a file's contents for granted.
 _BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -40,7 +40,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
         "horizon": model.horizon,
-        "encoder": {name: getattr(model.encoder, name) for name in _ENCODER_LABELS},
+        "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
         "optimizer_step": step,
@@ -91,7 +91,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
     columns = network.architecture.columns
     encoder = CovariateEncoder.__new__(CovariateEncoder)
-    for name in _ENCODER_LABELS:
+    for name in CovariateEncoder.KINDS:
         setattr(encoder, name, list(facts["encoder"][name]))
     categories, encoder.handle_unknown = facts["categories"]
     encoder.categories = {label: pd.Index(index) for label, index in categories}
@@ -101,7 +101,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(encoder.mean.shape == (columns.past + columns.known,), "the scales of covariates")
     history = _history_of(arrays, facts["history"])
     held = () if history.covariates is None else history.covariates.columns
-    labels = [label for name in _ENCODER_LABELS for label in getattr(encoder, name)]
+    labels = [label for name in CovariateEncoder.KINDS for label in getattr(encoder, name)]
     _check(set(labels) == set(held), "the covariates")
     scaler = SeriesScaler.__new__(SeriesScaler)
     scaler.mean, scaler.deviation = arrays["scaler.mean"], arrays["scaler.deviation"]
@@ -147,7 +147,7 @@ def _history_to_parts(history: Panel, arrays: dict[str, np.ndarray]) -> dict[str
     frame = pd.DataFrame() if history.covariates is None else history.covariates
     for place, label in enumerate(frame):
         name, column = f"history.covariates.{place}", frame[label]
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        if is_number(column):
             arrays[name], labels = column.to_numpy(dtype=np.float64), None
         else:
             arrays[name], found = pd.factorize(column)

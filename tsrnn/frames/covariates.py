@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import pandas as pd
 
+from tsrnn.frames.values import is_number
 from tsrnn.kernels import Columns
 from tsrnn.scaling import SeriesScaler
 
@@ -49,10 +50,12 @@ class CovariateEncoder:
     array([0., 1.], dtype=float32)
     """
 
+    KINDS = ("past_numbers", "known_numbers", "past_categories", "known_categories")
+
     def __init__(self, frame: pd.DataFrame | None, past: Sequence[Hashable], handle_unknown: str):
         frame = pd.DataFrame() if frame is None else frame
         self.handle_unknown = handle_unknown
-        numbers = [label for label in frame if _is_number(frame[label])]
+        numbers = [label for label in frame if is_number(frame[label])]
         categories = [label for label in frame if label not in numbers]
         self.past_numbers, self.known_numbers = _parted(numbers, past)
         self.past_categories, self.known_categories = _parted(categories, past)
@@ -74,7 +77,7 @@ class CovariateEncoder:
 
     def check_same(self, other: CovariateEncoder) -> None:
         """Refuse covariates that a network which learned from others would take for those."""
-        for kind in ("past_numbers", "known_numbers", "past_categories", "known_categories"):
+        for kind in self.KINDS:
             labels, before = getattr(self, kind), getattr(other, kind)
             if labels != before:
                 raise ValueError(
@@ -131,7 +134,7 @@ class CovariateEncoder:
 
     def _scaled(self, frame: pd.DataFrame, labels: list[Hashable], first: int) -> np.ndarray:
         for label in labels:
-            if not _is_number(frame[label]):
+            if not is_number(frame[label]):
                 raise TypeError(
                     f"Column {label!r} of the covariates has dtype {frame[label].dtype}; in "
                     "training it held numbers."
@@ -158,11 +161,6 @@ class CovariateEncoder:
 
 def _listed(categories: pd.Index) -> str:
     return ", ".join(map(repr, categories[:_SHOWN])) + ", ..." * (len(categories) > _SHOWN)
-
-
-def _is_number(column: pd.Series) -> bool:
-    is_bool = pd.api.types.is_bool_dtype(column.dtype)
-    return pd.api.types.is_numeric_dtype(column.dtype) and not is_bool
 
 
 def _parted(labels: list[Hashable], past: Sequence[Hashable]) -> tuple[list, list]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames.rows import Rows
+from tsrnn.frames.values import is_number
 
 
 def check_present(values: np.ndarray, columns: Any, rows: Rows) -> None:
@@ -175,12 +176,6 @@ def _between(
     share = (holes[inside] - left) / (right - left)
     filled[inside] = values[left] + share * (values[right] - values[left])
     return filled
-
-
-def is_number(column: pd.Series) -> bool:
-    """Whether a column holds numbers, which truth values are not."""
-    dtype = column.dtype
-    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
 
 def _numbers(column: pd.Series) -> np.ndarray:

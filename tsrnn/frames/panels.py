@@ -133,9 +133,13 @@ class Panel:
         """How messages name a series."""
         return series_label(self.ids, number)
 
+    def series_of(self, row: int) -> int:
+        """The number of the series of one row."""
+        return int(np.searchsorted(self.offsets, row, "right")) - 1
+
     def where(self, row: int) -> str:
         """How messages say where a row stands: counted from the end of its series."""
-        number = int(np.searchsorted(self.offsets, row, "right")) - 1
+        number = self.series_of(row)
         return f"row {row - self.offsets[number + 1]} of {self.label(number)}"
 
     def tail(self, rows: int) -> Panel:

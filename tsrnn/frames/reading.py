@@ -143,6 +143,8 @@ def _without_holes(
         missing.check_finite(values, panel.columns, rows)
     if covariates is not None:
         missing.check_covariates(covariates, x_rows, present=how == "raise")
+    if how == "raise":
+        return panel
     holes = np.isnan(values).any() or (covariates is not None and covariates.isna().any(axis=None))
     if numbers is None and not holes:
         return panel
@@ -350,11 +352,11 @@ def _check_static(panel: Panel) -> None:
         first = np.repeat(panel.offsets[:-1], panel.lengths)
         if (codes != codes[first]).any():
             row = int(np.argmax(codes != codes[first]))
-            number = int(np.searchsorted(panel.offsets, row, "right")) - 1
             before, now = column.iloc[[first[row], row]].tolist()
             raise ValueError(
-                f"static_covariates: {name!r} changes within {panel.label(number)}, from "
-                f"{before!r} to {now!r}; it must be constant."
+                f"static_covariates: {name!r} changes within "
+                f"{panel.label(panel.series_of(row))}, from {before!r} to {now!r}; it must be "
+                "constant."
             )
 
 

@@ -247,3 +247,9 @@ def check_unique(frame: pd.DataFrame, name: str) -> None:
     if not frame.columns.is_unique:
         repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
         raise ValueError(f"The column names of {name} must be unique; duplicates: {repeated}.")
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a column holds numbers, which truth values are not."""
+    dtype = column.dtype
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)

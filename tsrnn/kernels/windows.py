@@ -39,6 +39,7 @@ class WindowSet:
         self.series = series
         self.starts = np.ascontiguousarray(starts, np.int64)
         self.location = np.ascontiguousarray(location, series.dtype)
+        self.scale = scale
         self.inverse_scale = np.ascontiguousarray(1 / scale, series.dtype)
         self.steps = steps
         self.weights = weights
