@@ -39,20 +39,22 @@ def train_step(
     callable
         Each call does one step and changes the weights.
     """
+    import numpy as np
+
+    from tsrnn.kernels import Turn
     from tsrnn.losses import SquaredError
     from tsrnn.optimizers import Adam
 
     engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
     loss, adam = SquaredError(), Adam()
-    memory = engine.optimizer_memory(adam)
+    memory, seeds = engine.optimizer_memory(adam), np.zeros(1, np.int64)
     taken = 0
 
     def step() -> None:
         nonlocal taken
         taken += 1
-        engine.loss_and_gradient(windows, loss)
-        norm = engine.gradient_norm
-        engine.update(adam.at(taken, 1e-3), memory, 1.0 if norm <= 1.0 else 1.0 / norm)
+        turn = Turn(windows.windows, adam.at(taken, 1e-3), seeds)
+        engine.train({0: turn}, batch, loss, memory, clip_norm=1.0)
 
     return step
 
@@ -68,7 +70,7 @@ def inference(
 ) -> Callable[[], object]:
     """A forward pass of tsrnn on fixed random data; arguments as for :func:`train_step`."""
     engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
-    return lambda: engine.predict(windows)
+    return lambda: engine.predict({0: windows})
 
 
 def _engine_and_windows(
@@ -91,7 +93,7 @@ def _engine_and_windows(
     architecture = Architecture(name, Columns(inputs), hidden, 1, 1, horizon)
     network = Network(architecture, steps, None, "float32", "cpu")
     random = np.random.default_rng(0)
-    network.initialize(random)
+    network.initialize([random])
     series = random.normal(size=(batch + steps + horizon, inputs)).astype("float32")
     starts = random.permutation(batch)
     level, scale = np.zeros((batch, inputs), "float32"), np.ones((batch, inputs), "float32")

@@ -74,7 +74,7 @@ def compute_twice():
     """A loss, its gradient and the weights after a step, by the kernels and by NumPy."""
     from conftest import named
 
-    from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
+    from tsrnn.kernels import Architecture, Columns, Turn, WindowSet, make_engine
     from tsrnn.kernels.reference import Reference
     from tsrnn.losses import SquaredError
     from tsrnn.optimizers import Adam
@@ -88,9 +88,10 @@ def compute_twice():
     batch = WindowSet(series, starts, np.zeros((8, 1)), np.ones((8, 1)), 5).batch()
     loss, optimizer = SquaredError(), Adam().at(1, 0.01)
 
-    by_kernels = [engine.loss_and_gradient(batch, loss), *engine.gradient.tolist()]
-    engine.update(optimizer, engine.optimizer_memory(optimizer), 1.0)
-    by_kernels += engine.parameters.tolist()
+    by_kernels = [engine.loss_and_gradient({0: batch}, loss)[0], *engine.gradient[0].tolist()]
+    turns = {0: Turn(batch.windows, optimizer, np.zeros(1, np.int64))}
+    engine.train(turns, 8, loss, engine.optimizer_memory(optimizer), np.inf)
+    by_kernels += engine.parameters[0].tolist()
 
     reference = Reference(architecture, named(architecture, weights))
     value, gradient = reference.loss_and_gradient(batch, loss)

@@ -24,16 +24,16 @@ each_strategy = pytest.mark.parametrize("decoder", [False, True], ids=["direct",
 
 
 def assert_like_reference(engine, batch, tolerance, dropout=0.0):
-    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters))
-    loss = engine.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
+    loss = engine.loss_and_gradient({0: batch}, SquaredError(), dropout, seed=7)[0]
     wanted_loss, wanted = reference.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
     assert relative(loss, wanted_loss) <= tolerance
-    found = named(engine.architecture, engine.gradient)
+    found = named(engine.architecture, engine.gradient[0])
     assert set(found) == set(wanted)
     largest = max(np.abs(values).max(initial=0) for values in wanted.values())
     for name, values in wanted.items():
         assert np.abs(found[name] - values).max(initial=0) <= tolerance * largest, name
-    assert relative(engine.predict(batch), reference.predict(batch)) <= tolerance
+    assert relative(engine.predict({0: batch})[0], reference.predict(batch)) <= tolerance
 
 
 @each_cell
@@ -85,13 +85,16 @@ def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tole
     engine, batch = problem(cell, 2, 2, dtype, columns=columns, decoder=decoder, weighted=True)
     theirs = {
         name: torch.from_numpy(values.astype("float64")).requires_grad_()
-        for name, values in named(engine.architecture, engine.parameters).items()
+        for name, values in named(engine.architecture, engine.parameters[0]).items()
     }
     predicted, wanted = _forecast_with_pytorch(torch, engine.architecture, theirs, batch)
     wanted_loss = wanted(predicted)
     wanted_loss.backward()
-    assert relative(engine.loss_and_gradient(batch, SquaredError()), wanted_loss.item()) < tolerance
-    found = named(engine.architecture, engine.gradient)
+    assert (
+        relative(engine.loss_and_gradient({0: batch}, SquaredError())[0], wanted_loss.item())
+        < tolerance
+    )
+    found = named(engine.architecture, engine.gradient[0])
     slopes = {
         name: np.zeros(values.shape) if values.grad is None else values.grad.numpy()
         for name, values in theirs.items()
@@ -100,7 +103,7 @@ def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tole
     for name, slope in slopes.items():
         assert np.abs(found[name] - slope).max(initial=0) <= tolerance * largest, name
     flat = predicted.detach().numpy().reshape(batch.count, -1)
-    assert relative(engine.predict(batch), flat) <= tolerance
+    assert relative(engine.predict({0: batch})[0], flat) <= tolerance
 
 
 def _forecast_with_pytorch(torch, architecture, parameters, batch):

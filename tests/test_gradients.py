@@ -23,8 +23,8 @@ def relative(found, wanted):
 
 def assert_slope(engine, batch, loss):
     """The gradient against central differences of the loss, in four directions."""
-    engine.loss_and_gradient(batch, loss)
-    gradient, start = engine.gradient.copy(), engine.parameters.copy()
+    engine.loss_and_gradient({0: batch}, loss)[0]
+    gradient, start = engine.gradient[0].copy(), engine.parameters[0].copy()
     random, size = np.random.default_rng(1), 1e-5
     for _ in range(4):  # a direction tests all parameters at once
         direction = random.normal(size=gradient.size)
@@ -32,7 +32,7 @@ def assert_slope(engine, batch, loss):
         losses = []
         for side in (2, 1, -1, -2):
             engine.parameters[:] = start + side * size * direction
-            losses.append(engine.loss(batch, loss))
+            losses.append(engine.loss({0: batch}, loss)[0])
         engine.parameters[:] = start
         slope = (-losses[0] + 8 * losses[1] - 8 * losses[2] + losses[3]) / (12 * size)
         assert abs(gradient @ direction - slope) <= 1e-7 * np.linalg.norm(gradient)
@@ -54,24 +54,24 @@ def test_kernels_agree_with_the_reference(
     problem, cell, layers, directions, dtype, tolerance, dropout
 ):
     engine, batch = problem(cell, layers, directions, dtype)
-    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters))
-    loss = engine.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
+    loss = engine.loss_and_gradient({0: batch}, SquaredError(), dropout, seed=7)[0]
     wanted_loss, wanted = reference.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
     assert relative(loss, wanted_loss) <= tolerance
-    found = named(engine.architecture, engine.gradient)
+    found = named(engine.architecture, engine.gradient[0])
     for name, values in wanted.items():
         assert relative(found[name], values) <= tolerance, name
-    assert relative(engine.predict(batch), reference.predict(batch)) <= tolerance
+    assert relative(engine.predict({0: batch})[0], reference.predict(batch)) <= tolerance
 
 
 @each_cell
 @pytest.mark.parametrize("count", [1, 8, 15, 33, 63, 64, 70, 129])
 def test_every_size_of_batch(problem, cell, count):
     engine, batch = problem(cell, 2, 2, count=count)
-    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters))
-    engine.loss_and_gradient(batch, SquaredError(), 0.3, seed=3)
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
+    engine.loss_and_gradient({0: batch}, SquaredError(), 0.3, seed=3)[0]
     _, wanted = reference.loss_and_gradient(batch, SquaredError(), 0.3, seed=3)
-    found = named(engine.architecture, engine.gradient)
+    found = named(engine.architecture, engine.gradient[0])
     for name, values in wanted.items():
         assert relative(found[name], values) <= 1e-10, name
 
@@ -80,10 +80,10 @@ def test_every_size_of_batch(problem, cell, count):
 @pytest.mark.parametrize("inputs", [1, 3, 7, 15, 16, 20])
 def test_every_width(problem, hidden, inputs):
     engine, batch = problem("gru", 2, 1, inputs=inputs, hidden=hidden, horizon=2, steps=3)
-    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters))
-    engine.loss_and_gradient(batch, SquaredError())
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
+    engine.loss_and_gradient({0: batch}, SquaredError())[0]
     _, wanted = reference.loss_and_gradient(batch, SquaredError())
-    found = named(engine.architecture, engine.gradient)
+    found = named(engine.architecture, engine.gradient[0])
     for name, values in wanted.items():
         assert relative(found[name], values) <= 1e-10, name
 
@@ -109,7 +109,7 @@ def test_kernels_agree_with_pytorch(problem, cell, layers, directions, dtype, to
     head = torch.nn.Linear(architecture.features, architecture.outputs, dtype=torch.float64)
     theirs = dict(net.named_parameters())
     theirs |= {f"head.{name}": values for name, values in head.named_parameters()}
-    ours = named(architecture, engine.parameters)
+    ours = named(architecture, engine.parameters[0])
     assert list(theirs) == list(ours)
     with torch.no_grad():
         for name, values in ours.items():
@@ -125,13 +125,13 @@ def test_kernels_agree_with_pytorch(problem, cell, layers, directions, dtype, to
     }[loss]
     wanted_loss = function(predicted, torch.from_numpy(y))
     wanted_loss.backward()
-    found_loss = engine.loss_and_gradient(batch, LOSSES[loss]())
+    found_loss = engine.loss_and_gradient({0: batch}, LOSSES[loss]())[0]
     assert relative(found_loss, wanted_loss.item()) <= tolerance
     largest = max(float(values.grad.abs().max()) for values in theirs.values())
-    found = named(architecture, engine.gradient)
+    found = named(architecture, engine.gradient[0])
     for name, values in theirs.items():
         assert np.abs(found[name] - values.grad.numpy()).max() <= tolerance * largest, name
-    assert relative(engine.predict(batch), predicted.detach().numpy()) <= tolerance
+    assert relative(engine.predict({0: batch})[0], predicted.detach().numpy()) <= tolerance
 
 
 def _normalised(batch, outputs):

@@ -72,7 +72,7 @@ def test_threads_masked_by_the_caller():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_forecast_does_not_depend_on_the_windows_beside_it(problem, cell, dtype):
     engine, batch = problem(cell, layers=2, directions=2, dtype=dtype, count=300)
-    together = engine.predict(batch)
+    together = engine.predict({0: batch})[0]
     for first, count in ((0, 1), (3, 8), (17, 100), (5, 295)):
-        alone = engine.predict(batch.windows.batch(first, count))
+        alone = engine.predict({0: batch.windows.batch(first, count)})[0]
         assert alone.tobytes() == together[first : first + count].tobytes()

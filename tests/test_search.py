@@ -28,7 +28,7 @@ from test_sklearn import assert_same_forecast
 
 from tsrnn import CalendarFeatures, RNNForecaster
 from tsrnn.datasets import load_air_passengers
-from tsrnn.kernels.cpu.engine import Engine
+from tsrnn.kernels.cpu.program import Program
 
 AIRLINE = load_air_passengers()
 MONTHS = rows_at(AIRLINE.index)
@@ -298,19 +298,20 @@ def test_searching_threads_compute_at_the_same_time(monkeypatch):
     before the second of them went in.
     """
     both, gone_in, seen = threading.Barrier(2, timeout=60), [], []
-    compute = Engine.loss_and_gradient
+    compute = Program.run
 
-    def watched(*arguments):
-        both.wait()
-        gone_in.append(1)
-        loss = compute(*arguments)
-        seen.append(len(gone_in))
-        return loss
+    def watched(program, steps):
+        if program.kind.training:
+            both.wait()
+            gone_in.append(1)
+        compute(program, steps)
+        if program.kind.training:
+            seen.append(len(gone_in))
 
     forecaster = small(hidden_size=64, batch_size=4096, windows_per_epoch=4096, cell="lstm")
     options = {"cv": TimeSeriesSplit(2, test_size=12), "error_score": "raise"}
     forecaster.fit(AIRLINE)  # compiles
-    monkeypatch.setattr(Engine, "loss_and_gradient", watched)
+    monkeypatch.setattr(Program, "run", watched)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1000)
     try:

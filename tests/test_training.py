@@ -9,6 +9,7 @@ import pytest
 from small import daily, small, wave
 
 from tsrnn.kernels.cpu.engine import Engine
+from tsrnn.kernels.cpu.program import Program
 from tsrnn.losses import LOSSES
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.scaling import NORMALIZATIONS
@@ -26,29 +27,30 @@ def assert_same_weights(one, other):
 @pytest.fixture
 def steps(monkeypatch):
     """The steps that the optimizer takes: their learning rates."""
-    rates, update = [], Engine.update
+    rates, train = [], Engine.train
 
-    def count(self, optimizer, memory, scale):
-        rates.append(optimizer.rate)
-        update(self, optimizer, memory, scale)
+    def count(self, turns, *arguments):
+        losses, norms = train(self, turns, *arguments)
+        rates.extend([turns[0].optimizer.rate] * losses.shape[1])
+        return losses, norms
 
-    monkeypatch.setattr(Engine, "update", count)
+    monkeypatch.setattr(Engine, "train", count)
     return rates
 
 
 @pytest.fixture
 def interrupt(monkeypatch):
-    """Presses Ctrl-C after so many steps of the optimizer."""
+    """Presses Ctrl-C after so many native calls that train: each a step, in an epoch of two."""
 
     def after(count):
-        left, update = iter(range(count)), Engine.update
+        left, run = iter(range(count)), Program.run
 
-        def update_or_interrupt(self, *arguments):
-            if next(left, None) is None:
+        def run_or_interrupt(self, steps):
+            if self.kind.training and next(left, None) is None:
                 raise KeyboardInterrupt
-            update(self, *arguments)
+            run(self, steps)
 
-        monkeypatch.setattr(Engine, "update", update_or_interrupt)
+        monkeypatch.setattr(Program, "run", run_or_interrupt)
 
     return after
 

@@ -10,11 +10,12 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
-from tsrnn.kernels import Architecture, Columns, make_engine
 from tsrnn.kernels.cells import CELLS
 from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu import passes, vectors
+from tsrnn.kernels.cpu.engine import aligned
 from tsrnn.kernels.cpu.native import Kernel, kernel
+from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
 from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
 from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
 from tsrnn.losses import LOSSES, Huber, SquaredError
@@ -198,15 +199,16 @@ def test_derivatives_that_vanish_are_zero_and_the_caller_keeps_denormals(problem
         pytest.skip("only x86 is told to flush denormals")
     tiny = np.finfo(dtype).tiny
     engine, batch = problem("rnn_tanh", dtype=dtype)
-    named(engine.architecture, engine.parameters)["head.weight"][:] = tiny / 100
-    engine.loss_and_gradient(batch, SquaredError())
-    gradient = named(engine.architecture, engine.gradient)
+    named(engine.architecture, engine.parameters[0])["head.weight"][:] = tiny / 100
+    engine.loss_and_gradient({0: batch}, SquaredError())[0]
+    gradient = named(engine.architecture, engine.gradient[0])
     assert gradient["head.weight"].all()
     assert not gradient["weight_ih_l0"].any()
-    memory = engine.optimizer_memory(Adam())
-    engine.gradient[:] = tiny**0.51
-    engine.update(Adam(), memory, 1.0)
-    assert (memory[len(memory) // 2 :] == 0).all()
+    gradient, memory = aligned((64,), dtype), aligned((2, 64), dtype)
+    gradient[:] = tiny**0.51
+    optimize(Adam(), aligned((64,), dtype), gradient, memory)
+    assert memory[0].all()
+    assert not memory[1].any()
     assert np.array([tiny], dtype) * np.array([0.5], dtype) > 0
 
 
@@ -339,17 +341,29 @@ def weights_and_gradients(dtype):
     return random.normal(size=33).astype(dtype), random.normal(size=(STEPS, 33)).astype(dtype)
 
 
-def engine_steps(name, dtype, scale=1.0):
-    """The weights after each step that the engine makes."""
-    weights, gradients = weights_and_gradients(dtype)
-    engine = make_engine(Architecture("rnn_tanh", Columns(1), 4, 1, 1, 1), dtype, "cpu")
-    engine.parameters[:] = weights
+def optimize(optimizer, weights, gradient, memory, scale=1.0):
+    """One step by the kernel; arrays are aligned, of whole vectors."""
+    settings, real = (
+        settings_of(optimizer),
+        types.float32 if weights.itemsize == 4 else types.float64,
+    )
+    buffers = (weights, gradient, memory, settings)
+    addresses = [array.ctypes.data for array in buffers]
+    kernel(optimizer_pass, type(optimizer), real).call(*addresses, len(weights), scale)
+
+
+def kernel_steps(name, dtype, scale=1.0):
+    """The weights after each step that the kernel makes."""
+    start, gradients = weights_and_gradients(dtype)
+    size, count = 48, len(start)
+    weights, gradient = aligned((size,), dtype), aligned((size,), dtype)
+    weights[:count] = start
     optimizer = optimizer_of(name)
-    memory, found = engine.optimizer_memory(optimizer), []
-    for step, gradient in enumerate(gradients, 1):
-        engine.gradient[:] = gradient
-        engine.update(optimizer.at(step, 0.01 / step), memory, scale)
-        found.append(engine.parameters.copy())
+    memory, found = aligned((max(optimizer.memories, 1), size), dtype), []
+    for step, slopes in enumerate(gradients, 1):
+        gradient[:count] = slopes
+        optimize(optimizer.at(step, 0.01 / step), weights, gradient, memory, scale)
+        found.append(weights[:count].copy())
     return np.stack(found)
 
 
@@ -389,6 +403,6 @@ def torch_steps(name, dtype, scale=1.0):
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 @pytest.mark.parametrize("oracle", [numpy_steps, torch_steps])
 def test_optimizers(name, dtype, scale, oracle):
-    found, wanted = engine_steps(name, dtype, scale), oracle(name, dtype, scale)
+    found, wanted = kernel_steps(name, dtype, scale), oracle(name, dtype, scale)
     tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)

@@ -86,7 +86,7 @@ def new_model(forecaster: Any, panel: Panel, lookback: int, random: Any) -> Mode
     network = Network(
         architecture, lookback, forecaster.normalize, forecaster.dtype, forecaster.device
     )
-    network.initialize(random)
+    network.initialize([random])
     scaler = SeriesScaler(panel.targets, panel.offsets)
     return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
 

@@ -466,7 +466,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         """Train, then keep what came of it."""
         examples = examples_of(self, model, panel)
         memory = self._memory if going_on else None
-        trainer = Trainer(model.network, examples, settings, random, memory)
+        trainer = Trainer(model.network, examples, settings, [random], memory)
         history = trainer.run()
         before = self.loss_curve_ if going_on else []
         self._model, self._roles, self._random = model, roles_of(self), random

@@ -19,11 +19,14 @@ class Network:
         As in ``RNNForecaster``.
     dtype : {"float32", "float64"}
     device : {"cpu", "cuda", "auto"}
+    n_members : int, default=1
+        Networks of this architecture, whose median forecast counts.
 
     Attributes
     ----------
     parameters : dict of str to ndarray
-        Views of one flat vector, in PyTorch's names, layout and gate order.
+        Views of the engine's, in PyTorch's names, layout and gate order; of several members, one
+        after another.
     """
 
     def __init__(
@@ -33,18 +36,24 @@ class Network:
         normalize: str | None,
         dtype: str,
         device: str,
+        n_members: int = 1,
     ):
         self.architecture = architecture
         self.lookback = lookback
         self.normalize = normalize
         self.dtype = dtype
         self.device = device
-        self.engine = make_engine(architecture, dtype, device)
-        self.parameters = _views(self.engine.parameters, architecture.parameter_shapes())
+        self.n_members = n_members
+        self.engine = make_engine(architecture, dtype, device, n_members)
+        views = _views(self.engine.parameters, architecture.parameter_shapes())
+        if n_members == 1:
+            views = {name: values[0] for name, values in views.items()}
+        self.parameters = views
 
     def __reduce__(self) -> tuple:
         """Pickled by its parameters: an engine is bound to the memory of its process."""
-        arguments = (self.architecture, self.lookback, self.normalize, self.dtype, self.device)
+        settings = self.lookback, self.normalize, self.dtype, self.device, self.n_members
+        arguments = (self.architecture, *settings)
         return _restore, (arguments, self.engine.parameters.copy())
 
     def copy(self) -> "Network":
@@ -92,27 +101,32 @@ class Network:
         other.check_same(self.architecture)
         self.engine.parameters[:] = other.engine.parameters
 
-    def initialize(self, random: np.random.Generator) -> None:
+    def initialize(self, random: list[np.random.Generator]) -> None:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
         Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
-        have about the length 1.
+        have about the length 1. Each member has a generator of its own.
         """
+        views = _views(self.engine.parameters, self.architecture.parameter_shapes())
+        for name, members in views.items():
+            for values, each in zip(members, random, strict=True):
+                self._initialize(name, values, each)
+
+    def _initialize(self, name: str, values: np.ndarray, random: np.random.Generator) -> None:
         hidden = self.architecture.hidden_size
-        for name, values in self.parameters.items():
-            if values.ndim == 1:
-                values[:] = 0
-                if self.architecture.cell == "lstm" and "bias_ih" in name:
-                    values[hidden : 2 * hidden] = 1
-            elif name.startswith("embedding"):
-                values[:] = random.standard_normal(values.shape) / np.sqrt(values.shape[1])
-            elif name.startswith("head"):
-                values[:] = _glorot(random, values.shape)
-            else:
-                make = _orthogonal if "weight_hh" in name else _glorot
-                shape = (hidden, values.shape[1])
-                for gate in range(0, len(values), hidden):
-                    values[gate : gate + hidden] = make(random, shape)
+        if values.ndim == 1:
+            values[:] = 0
+            if self.architecture.cell == "lstm" and "bias_ih" in name:
+                values[hidden : 2 * hidden] = 1
+        elif name.startswith("embedding"):
+            values[:] = random.standard_normal(values.shape) / np.sqrt(values.shape[1])
+        elif name.startswith("head"):
+            values[:] = _glorot(random, values.shape)
+        else:
+            make = _orthogonal if "weight_hh" in name else _glorot
+            shape = (hidden, values.shape[1])
+            for gate in range(0, len(values), hidden):
+                values[gate : gate + hidden] = make(random, shape)
 
     def windows(
         self, series: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None
@@ -151,7 +165,8 @@ class Network:
         for first in range(0, blocks * block, block):
             starts = np.arange(len(rolled)) * shape[1] + first
             windows = self.windows(rows, starts)
-            ahead = self.engine.predict(windows.batch()).reshape(len(rolled), block, -1)
+            by_member = self.engine.predict(dict.fromkeys(range(self.n_members), windows.batch()))
+            ahead = np.median(by_member, axis=0).reshape(len(rolled), block, -1)
             end = first + self.lookback
             rolled[:, end : end + block, : columns.targets] = (
                 ahead * windows.scale[:, None] + windows.location[:, None]
@@ -165,11 +180,12 @@ def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
     return network
 
 
-def _views(flat: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def _views(rows: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Parameters by name, with an axis of members in front."""
     views, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))
-        views[name] = flat[start : start + size].reshape(shape)
+        views[name] = rows[:, start : start + size].reshape(-1, *shape)
         start += size
     return views
 

@@ -2,11 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from statistics import fmean
 
 import numpy as np
 
+from tsrnn.kernels import Turn
 from tsrnn.losses import LOSSES
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
@@ -37,14 +40,14 @@ class Settings:
     verbose: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class History:
     """What came of it."""
 
-    loss_curve: list[float] = field(default_factory=list)
-    validation_scores: list[float] = field(default_factory=list)
-    best_loss: float = math.inf
-    failure: str | None = None
+    loss_curve: list[float]
+    validation_scores: list[float]
+    best_loss: float
+    failure: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +71,35 @@ class Examples:
     weights: np.ndarray | None = None
 
 
+class Learner:
+    """One network on its way: what orders its windows, its learning rate, how far it has come."""
+
+    def __init__(self, random: np.random.Generator, schedule: Callable[[int, int], float]):
+        self.random, self.schedule = random, schedule
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best_loss = math.inf
+        self.best_parameters: np.ndarray | None = None
+        self.waited = 0
+
+    def note(self, score: float, tol: float, parameters: np.ndarray) -> None:
+        """The score on validation windows after an epoch, and the weights that had it."""
+        self.scores.append(score)
+        self.waited = 0 if score < self.best_loss - tol else self.waited + 1
+        if score < self.best_loss:
+            self.best_loss, self.best_parameters = score, parameters.copy()
+
+
 class Trainer:
-    """Trains a network.
+    """Trains the members of a network, side by side.
 
     Parameters
     ----------
     network : Network
     examples : Examples
     settings : Settings
-    random : numpy Generator
-        Orders the windows and chooses dropout masks.
+    random : list of numpy Generator
+        For each member, what orders its windows and chooses its dropout masks.
     memory : tuple of (ndarray, int), default=None
         What the optimizer remembered at the end of an earlier training, to go on from there.
     """
@@ -87,23 +109,21 @@ class Trainer:
         network: Network,
         examples: Examples,
         settings: Settings,
-        random: np.random.Generator,
+        random: list[np.random.Generator],
         memory: tuple[np.ndarray, int] | None = None,
     ):
         self.network, self.engine, self.examples = network, network.engine, examples
-        self.settings, self.random = settings, random
+        self.settings = settings
         usual = min(max(len(examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
         self.windows_per_epoch = settings.windows_per_epoch or usual
         self.loss = LOSSES[settings.loss]()
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
         self.memory = self.engine.optimizer_memory(self.optimizer)
-        self.schedule = SCHEDULES[settings.lr_schedule]()
         self.step = 0
         if memory is not None:
             self.memory[:], self.step = memory
-        self.history = History()
-        self._best_parameters: np.ndarray | None = None
-        self._waited = 0
+        self.learners = [Learner(each, SCHEDULES[settings.lr_schedule]()) for each in random]
+        self.failure: str | None = None
         self._validation = None
         if examples.validation is not None:  # at most an epoch of them, evenly spread
             every = -(-len(examples.validation) // self.windows_per_epoch)
@@ -112,89 +132,102 @@ class Trainer:
 
     def run(self) -> History:
         """Train for ``max_epochs``, or until validation stops it, the loss diverges, or Ctrl-C."""
+        epochs_done = 0
         try:
             for epoch in _progress(self.settings):
-                self._epoch(epoch)
-                if self.history.failure or self._should_stop():
+                active = self._active()
+                if not active or self.failure:
                     break
+                self._epoch(epoch, active)
+                epochs_done += 1
         except KeyboardInterrupt:
             warnings.warn(
-                f"Training was interrupted in epoch {len(self.history.loss_curve) + 1}; "
+                f"Training was interrupted in epoch {epochs_done + 1}; "
                 "the network keeps what it had learned.",
                 stacklevel=4,  # where fit was called
             )
-        if self._best_parameters is not None:
-            self.engine.parameters[:] = self._best_parameters
-        if self._validation is None:
-            self.history.best_loss = min(self.history.loss_curve, default=math.inf)
-        return self.history
+        for number, learner in enumerate(self.learners):
+            if learner.best_parameters is not None:
+                self.engine.parameters[number] = learner.best_parameters
+        return _history(self.learners, self.failure)
 
-    def _epoch(self, epoch: int) -> None:
+    def _active(self) -> dict[int, Learner]:
+        """Those who have not stopped early."""
+        patience = self.settings.n_iter_no_change
+        return {n: each for n, each in enumerate(self.learners) if each.waited < patience}
+
+    def _epoch(self, epoch: int, active: dict[int, Learner]) -> None:
         settings, before = self.settings, self.engine.parameters.copy()
-        rate = settings.learning_rate * self.schedule(epoch, settings.max_epochs)
-        examples = self.examples
-        windows = self.network.windows(examples.series, self._order(), examples.weights)
-        total = 0.0
-        for first in range(0, len(windows), settings.batch_size):
-            count = min(settings.batch_size, len(windows) - first)
-            seed = int(self.random.integers(2**62)) if settings.dropout else 0
-            batch = windows.batch(first, count)
-            loss = self.engine.loss_and_gradient(batch, self.loss, settings.dropout, seed)
-            norm = self.engine.gradient_norm
-            if not math.isfinite(loss + norm):
-                break
-            total += loss * count
-            self._update(rate, norm)
-        if not (math.isfinite(loss + norm) and np.isfinite(self.engine.parameters).all()):
+        size, clip_norm = settings.batch_size, settings.clip_norm or math.inf
+        counts = np.diff([*range(0, self.windows_per_epoch, size), self.windows_per_epoch])
+        turns = {number: self._turn(each, epoch, len(counts)) for number, each in active.items()}
+        losses, norms = self.engine.train(
+            turns, size, self.loss, self.memory, clip_norm, settings.dropout
+        )
+        self.step += len(counts)
+        if not (np.isfinite(losses + norms).all() and np.isfinite(self.engine.parameters).all()):
             self.engine.parameters[:] = before
-            self.history.failure = _divergence(epoch, loss, norm, settings)
+            self.failure = _divergence(epoch, losses, norms, settings)
             return
-        self.history.loss_curve.append(total / len(windows))
-        score = self._validate()
-        if isinstance(self.schedule, Plateau):
-            self.schedule.note(score)
+        for learner, loss in zip(active.values(), losses @ counts, strict=True):
+            learner.losses.append(float(loss) / self.windows_per_epoch)
+        if self._validation is not None:
+            self._validate(active)
+        for learner in active.values():
+            if isinstance(learner.schedule, Plateau):
+                learner.schedule.note((learner.scores or learner.losses)[-1])
 
-    def _order(self) -> np.ndarray:
+    def _turn(self, learner: Learner, epoch: int, steps: int) -> Turn:
+        """What a learner does in an epoch."""
+        settings, examples, random = self.settings, self.examples, learner.random
+        rate = settings.learning_rate * learner.schedule(epoch, settings.max_epochs)
+        windows = self.network.windows(examples.series, self._order(random), examples.weights)
+        optimizer = self.optimizer.at(self.step + np.arange(1, steps + 1), rate)
+        seeds = random.integers(2**62, size=steps) if settings.dropout else np.zeros(steps, int)
+        return Turn(windows, optimizer, seeds)
+
+    def _order(self, random: np.random.Generator) -> np.ndarray:
         """The windows of an epoch, shuffled: a sample, or as many passes as it takes."""
         training, wanted = self.examples.training, self.windows_per_epoch
         if wanted < len(training):
-            return self.random.choice(training, wanted, replace=False)
+            return random.choice(training, wanted, replace=False)
         repeats = range(-(-wanted // len(training)))
-        passes = [self.random.permutation(training) for _ in repeats]
+        passes = [random.permutation(training) for _ in repeats]
         return np.concatenate(passes)[:wanted]
 
-    def _update(self, rate: float, norm: float) -> None:
-        clip = self.settings.clip_norm
-        scale = 1.0 if clip is None or norm <= clip else clip / norm
-        self.step += 1
-        self.engine.update(self.optimizer.at(self.step, rate), self.memory, scale)
-
-    def _validate(self) -> float:
-        """The score of the epoch; remembers the weights of the best one."""
-        history, windows = self.history, self._validation
-        if windows is None:
-            return history.loss_curve[-1]
-        total = 0.0
+    def _validate(self, active: dict[int, Learner]) -> None:
+        """The scores of the epoch."""
+        windows, totals = self._validation, np.zeros(len(active))
         for first in range(0, len(windows), _VALIDATION_BATCH):
             count = min(_VALIDATION_BATCH, len(windows) - first)
-            total += self.engine.loss(windows.batch(first, count), self.loss) * count
-        score = total / len(windows)
-        history.validation_scores.append(score)
-        self._waited = 0 if score < history.best_loss - self.settings.tol else self._waited + 1
-        if score < history.best_loss:
-            history.best_loss = score
-            self._best_parameters = self.engine.parameters.copy()
-        return score
-
-    def _should_stop(self) -> bool:
-        return self._validation is not None and self._waited >= self.settings.n_iter_no_change
+            batch = windows.batch(first, count)
+            totals += self.engine.loss(dict.fromkeys(active, batch), self.loss) * count
+        for (number, learner), total in zip(active.items(), totals, strict=True):
+            score = float(total) / len(windows)
+            learner.note(score, self.settings.tol, self.engine.parameters[number])
 
 
-def _divergence(epoch: int, loss: float, norm: float, settings: Settings) -> str:
-    """What happened, and what to try. A finite loss means that its last step was too long."""
-    if math.isfinite(loss + norm):
-        what = "a step made the weights infinite"
-    else:
+def _history(learners: list[Learner], failure: str | None) -> History:
+    """That of one learner, or the mean of several over those that were still at it."""
+    losses, scores = ([each.losses for each in learners], [each.scores for each in learners])
+    best = [
+        each.best_loss if each.scores else min(each.losses, default=math.inf) for each in learners
+    ]
+    return History(_mean_curve(losses), _mean_curve(scores), fmean(best), failure)
+
+
+def _mean_curve(curves: list[list[float]]) -> list[float]:
+    by_epoch = zip_longest(*curves)
+    return [fmean(value for value in values if value is not None) for values in by_epoch]
+
+
+def _divergence(epoch: int, losses: np.ndarray, norms: np.ndarray, settings: Settings) -> str:
+    """What happened, and what to try. Finite losses mean that the last step was too long."""
+    what, bad = "a step made the weights infinite", ~np.isfinite(losses + norms)
+    if bad.any():
+        first = np.argmax(bad.any(axis=0))
+        learner = np.argmax(bad[:, first])
+        loss, norm = losses[learner, first], norms[learner, first]
         what = f"the loss is {loss:g}, the norm of its gradient {norm:g}"
     clip = "a smaller clip_norm" if settings.clip_norm is not None else "clip_norm=1.0"
     return (

@@ -2,20 +2,20 @@
 
 from tsrnn.kernels import forks  # noqa: F401 - takes note of forks from now on
 from tsrnn.kernels.architecture import Architecture, Columns
-from tsrnn.kernels.windows import WindowSet
+from tsrnn.kernels.windows import Turn, WindowSet
 
-__all__ = ["Architecture", "Columns", "WindowSet", "describe", "make_engine", "warmup"]
+__all__ = ["Architecture", "Columns", "Turn", "WindowSet", "describe", "make_engine", "warmup"]
 
 # The compilers take a moment to import, so the devices' folders are imported where they are used.
 
 
-def make_engine(architecture: Architecture, dtype: str, device: str):
-    """The engine that computes one network on a device; "auto" means the CPU so far."""
+def make_engine(architecture: Architecture, dtype: str, device: str, networks: int = 1):
+    """The engine that computes some networks on a device; "auto" means the CPU so far."""
     if device not in ("cpu", "auto"):
         raise ValueError(f'device must be "cpu" or "auto"; got {device!r}')
     from tsrnn.kernels.cpu.engine import Engine
 
-    return Engine(architecture, dtype)
+    return Engine(architecture, dtype, networks)
 
 
 def warmup(cells, dtypes, losses, optimizers) -> None:

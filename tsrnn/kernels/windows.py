@@ -1,6 +1,6 @@
 """The windows that an engine works on: places in a series, never copies of it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,16 @@ class Batch(NamedTuple):
     windows: "WindowSet"
     first: int
     count: int
+
+
+class Turn(NamedTuple):
+    """What one network learns from in an epoch, batch by batch."""
+
+    windows: "WindowSet"
+    optimizer: Any
+    """As it stands at each step."""
+    seeds: np.ndarray
+    """Of dropout, for each step."""
 
 
 class WindowSet:

@@ -3,7 +3,8 @@
 Every kernel that is part of a network is ``kernel(context, arguments)``, both pointers to integers.
 The context holds addresses of buffers and the numbers that change from batch to batch; these are
 its fields. Offsets, sizes and strides, which stay the same, are arguments, fixed when a tape is
-recorded (see ``tape``). They count numbers, not bytes.
+recorded (see ``tape``). They count numbers, not bytes. What concerns all workers of a network
+stands in each one's context, and is read from the first's.
 """
 
 from numba import types
@@ -12,7 +13,7 @@ from numba.extending import intrinsic
 from tsrnn.kernels.cpu.native import Kernel
 
 (
-    # What changes with every batch, side by side: addresses, then numbers
+    # What changes with every batch: addresses of what is read of it, side by side; then others
     SERIES,
     STARTS,
     LOCATION,
@@ -44,10 +45,46 @@ from tsrnn.kernels.cpu.native import Kernel
     TAPE_LENGTH,
     LAST_TAPE,
     LAST_TAPE_LENGTH,
+    # Several networks: how many, and workers that each take some of them
+    NETWORKS,
+    TEAM,
+    # The contexts of all workers, and the kernels that work with one context as a whole
+    CONTEXTS,
+    PACK,
+    REPLAY,
+    PARALLEL,
+    COLLECT,
+    OPTIMIZE,
+    # The parameters, how to pack them, where in a tile's gradient each one's derivative lies
+    PARAMETERS,
+    PARAMETER_COUNT,
+    PADDED_COUNT,
+    SOURCES,
+    PACKED_SIZE,
+    SUMS,
+    SUM_COUNT,
+    GRADIENT_OF,
+    GRADIENT_SIZE,
+    # What comes of a batch: all derivatives, the sum of their squares; values that the loss is of
+    DERIVATIVES,
+    SQUARE,
+    VALUE_COUNT,
+    # Batches to go through; bytes from the locations of one to those of the next
+    STEPS,
+    LOCATION_BYTES,
+    # For each step the seed of its dropout; its loss and the norm of its gradient are left
+    SEEDS,
+    STEP_LOSSES,
+    STEP_NORMS,
+    # The optimizer's memory, its numbers for each step, and the longest gradient
+    MEMORY,
+    OPTIMIZER_SETTINGS,
+    OPTIMIZER_FIELDS,
+    CLIP_NORM,
     SIZE,
-) = range(27)
+) = range(56)
 
-BATCH = slice(SERIES, DROPOUT_SEED + 1)
+BATCH = slice(SERIES, ROW_WEIGHTS + 1)
 
 INT = types.int64
 INTS = types.CPointer(types.int64)

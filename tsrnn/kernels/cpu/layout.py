@@ -122,6 +122,8 @@ class Layout:
         Packed weights that are the sum of two biases, and their second one.
     gradient_of : ndarray of int64, shape (n_parameters,)
         Where each parameter's derivative lies in a tile's gradient, of ``gradient_size`` numbers.
+    padded_count : int
+        Numbers in the engine's rows of parameters.
     tables_gradient : tuple of int
         Where the derivatives of all tables begin there, and how many they are.
     """
@@ -129,6 +131,7 @@ class Layout:
     def __init__(self, architecture: Architecture, dtype):
         self.architecture = architecture
         self.real = types.float32 if np.dtype(dtype) == np.float32 else types.float64
+        self.itemsize = np.dtype(dtype).itemsize
         self.lanes = machine().lanes(dtype)
         self.unit = max(self.lanes, TILE_ROWS, UNROLL)
         self.hidden = round_up(architecture.hidden_size, self.unit)
@@ -136,6 +139,8 @@ class Layout:
         shapes = architecture.parameter_shapes()
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
         self.n_parameters = int(ends[-1])
+        # One more than there are: a zero, for packed weights that stand for nothing.
+        self.padded_count = round_up(self.n_parameters + 1, self.lanes)
         starts = np.concatenate([[0], ends[:-1]])
         self._numbers = {
             name: np.arange(start, end).reshape(shape)
@@ -155,8 +160,6 @@ class Layout:
         self.sources = first.astype(np.int32)  # estimators have less than 2^30 parameters
         summed = np.flatnonzero(second < self.n_parameters)
         self.sums = np.stack([summed, second[summed]])
-        self.sources_address, self.sums_address = self.sources.ctypes.data, self.sums.ctypes.data
-        self.gradient_of_address = self.gradient_of.ctypes.data
 
     def _pack_tables(self) -> tuple[Reads, Reads]:
         """What the encoder reads of a row, and what is read of steps to come."""

@@ -2,39 +2,43 @@
 
 from numba import types
 
+from tsrnn.kernels.cpu import context as c
+from tsrnn.kernels.cpu.context import INT, INTS, buffer
 from tsrnn.kernels.cpu.native import Kernel
-
-INTS = types.CPointer(types.int64)
 
 
 def pack_kernel(real) -> Kernel:
     """``packed[i] = parameters[sources[i]]``; some get a second bias on top. See ``Layout``."""
 
-    def pack(parameters, sources, sums, packed, count, sum_count):
-        for i in range(count):
+    def pack(context):
+        parameters = buffer(real, context, c.PARAMETERS, 0)
+        packed = buffer(real, context, c.WEIGHTS, 0)
+        sources = buffer(types.int32, context, c.SOURCES, 0)
+        for i in range(context[c.PACKED_SIZE]):
             packed[i] = parameters[sources[i]]
-        for i in range(sum_count):
-            packed[sums[i]] += parameters[sums[sum_count + i]]
+        count = context[c.SUM_COUNT]
+        summed, second = buffer(INT, context, c.SUMS, 0), buffer(INT, context, c.SUMS, count)
+        for i in range(count):
+            packed[summed[i]] += parameters[second[i]]
 
-    buffer, INT = types.CPointer(real), types.int64
-    arguments = (buffer, types.CPointer(types.int32), INTS, buffer, INT, INT)
-    return Kernel(pack, f"pack-{real}", arguments)
+    return Kernel(pack, f"pack-{real}", (INTS,))
 
 
 def collect_kernel(real) -> Kernel:
-    """Sums the tiles' gradients, in order, and their square; a parameter's lies at ``where``."""
+    """Sums the tiles' gradients, in order, and their square."""
 
-    def collect(tiles, n_tiles, size, where, gradient, count, square):
-        for tile in range(1, n_tiles):
+    def collect(context):
+        tiles, size = buffer(real, context, c.GRADIENTS, 0), context[c.GRADIENT_SIZE]
+        for tile in range(1, context[c.TILES]):
             for i in range(size):
                 tiles[i] += tiles[tile * size + i]
+        derivatives = buffer(real, context, c.DERIVATIVES, 0)
+        where = buffer(INT, context, c.GRADIENT_OF, 0)
         total = 0.0
-        for i in range(count):
+        for i in range(context[c.PARAMETER_COUNT]):
             slope = tiles[where[i]]
-            gradient[i] = slope
+            derivatives[i] = slope
             total += types.float64(slope) * slope
-        square[0] = total
+        buffer(types.float64, context, c.SQUARE, 0)[0] = total
 
-    buffer, INT = types.CPointer(real), types.int64
-    arguments = (buffer, INT, INT, INTS, buffer, INT, types.CPointer(types.float64))
-    return Kernel(collect, f"collect-{real}", arguments)
+    return Kernel(collect, f"collect-{real}", (INTS,))

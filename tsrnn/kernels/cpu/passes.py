@@ -227,8 +227,13 @@ def with_fields(kind: type, memory: Memory, settings: ir.Value):
 
 
 def settings_of(instance) -> np.ndarray:
-    """The numbers of a loss or optimizer, as ``with_fields`` reads them."""
-    return np.array([getattr(instance, name) for name in field_names(type(instance))], np.float64)
+    """The numbers of a loss or optimizer for ``with_fields``; a row a step where some vary."""
+    numbers = [getattr(instance, name) for name in field_names(type(instance))]
+    return (
+        np.stack(np.broadcast_arrays(*map(np.float64, numbers)), axis=-1)
+        if numbers
+        else np.zeros(0)
+    )
 
 
 @cache

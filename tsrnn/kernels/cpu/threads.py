@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numba
-import numpy as np
 from numba import prange
 
-from tsrnn.kernels.cpu.context import INT, WORKERS
+from tsrnn.kernels.cpu.context import INT
 from tsrnn.kernels.cpu.native import Kernel, call, kernel
 from tsrnn.kernels.forks import State
 
@@ -27,18 +26,6 @@ def borrowed_threads() -> Iterator[bool]:
     finally:
         if lent:
             lock.release()
-
-
-def run_workers(work: Kernel, contexts: np.ndarray) -> None:
-    """Call ``work(worker, contexts)`` for as many workers as there are contexts, or for one."""
-    if len(contexts) > 1:
-        with borrowed_threads() as lent:
-            if lent:
-                contexts[:, WORKERS] = len(contexts)
-                kernel(parallel_kernel).call(work.address, contexts.ctypes.data, len(contexts))
-                return
-    contexts[:, WORKERS] = 1
-    work.call(0, contexts.ctypes.data)
 
 
 def start_threads() -> None:

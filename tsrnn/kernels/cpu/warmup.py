@@ -11,6 +11,7 @@ from tsrnn.kernels.cpu.disk import cache_folders
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
 from tsrnn.kernels.cpu.products import multiply
+from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.tape import replay_kernel
 from tsrnn.kernels.cpu.threads import available_threads, start_threads
 from tsrnn.kernels.cpu.vectors import machine
@@ -18,6 +19,7 @@ from tsrnn.kernels.cpu.vectors import machine
 _NETWORK_KERNELS = (
     pack_kernel,
     collect_kernel,
+    steps_kernel,
     data.read_inputs,
     data.read_numbers,
     data.read_targets,
