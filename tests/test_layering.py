@@ -22,6 +22,7 @@ LAYERS = [
     ["config", "datasets", "plotting"],
     ["calendar", "loading"],
     ["forecaster"],
+    ["fitted"],
     ["fitting", "parameters", "saving"],
     ["model"],
     ["frames"],
@@ -38,7 +39,7 @@ ROOMS = {
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
-    "sklearn": ["calendar", "forecaster", "parameters"],
+    "sklearn": ["calendar", "fitted", "forecaster", "parameters"],
     "tqdm": ["training"],
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

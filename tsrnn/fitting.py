@@ -78,15 +78,19 @@ def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: s
     )
 
 
-def new_model(forecaster: Any, panel: Panel, lookback: int, random: Any) -> Model:
-    """An untrained network for a panel, with new scales and categories."""
+def new_model(
+    forecaster: Any, panel: Panel, lookback: int, random: list[np.random.Generator]
+) -> Model:
+    """An untrained network for a panel, with new scales and categories.
+
+    Each member has a generator in ``random`` that chooses its weights.
+    """
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
     architecture = _architecture(forecaster, encoder.columns(panel.n_targets))
-    network = Network(
-        architecture, lookback, forecaster.normalize, forecaster.dtype, forecaster.device
-    )
-    network.initialize([random])
+    settings = forecaster.normalize, forecaster.dtype, forecaster.device, int(forecaster.n_members)
+    network = Network(architecture, lookback, *settings)
+    network.initialize(random)
     scaler = SeriesScaler(panel.targets, panel.offsets)
     return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
 
@@ -102,7 +106,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets)
     network = model.network.copy()
-    network.check_same(_architecture(forecaster, columns))
+    network.check_same(_architecture(forecaster, columns), int(forecaster.n_members))
     history = panel.tail(network.lookback)
     return replace(model, network=network, scaler=model.scaler_of(panel), history=history)
 
@@ -118,11 +122,13 @@ def _architecture(forecaster: Any, columns: Columns) -> Architecture:
         block_of(forecaster),
         forecaster.strategy == "seq2seq",
     )
-    if architecture.n_parameters > LARGEST_NETWORK:
+    n_parameters = architecture.n_parameters * int(forecaster.n_members)
+    if n_parameters > LARGEST_NETWORK:
         raise ValueError(
-            f"The network would have {architecture.n_parameters:,} parameters "
+            f"The network would have {n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets); {LARGEST_NETWORK:,} is the most."
+            f"{forecaster.horizon}, {columns.targets} targets, n_members {forecaster.n_members}); "
+            f"{LARGEST_NETWORK:,} is the most."
         )
     return architecture
 

@@ -1,9 +1,7 @@
-"""The estimator: parameters, fit, predict."""
+"""The estimator: its parameters, and fit."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -11,27 +9,24 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
+from tsrnn.fitted import FittedForecaster
 from tsrnn.fitting import (
     examples_of,
     following,
     lookback_of,
     new_model,
-    readable,
     roles_of,
     settings_of,
     trainable,
 )
-from tsrnn.frames import Panel, read_future, read_history, read_training
+from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
-from tsrnn.persistence import write_model
-from tsrnn.saving import to_parts
 from tsrnn.training import Settings, Trainer
 
 
-class RNNForecaster(RegressorMixin, BaseEstimator):
+class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     """Forecast one or several time series with a recurrent network.
 
     The network reads the last ``lookback`` steps, and a linear layer on its last hidden state gives
@@ -127,6 +122,9 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         leave them out, of the forecasts too; or repeat their first row in front.
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with a category that was not there in training: refuse it, or read it as none.
+    n_members : int, default=1
+        Networks that are trained side by side, on all processor cores, from weights and orders of
+        their own (Hansen & Salamon, 1990). The forecast is the median of theirs.
     verbose : int, default=0
         1 shows a progress bar while training (needs the extra ``tsrnn[progress]``).
 
@@ -134,11 +132,12 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     ----------
     params_ : dict of str to ndarray
         Weights and biases in PyTorch's names, layout and gate order: ``weight_ih_l0``, ...,
-        ``head.bias``.
+        ``head.bias``. With several members their arrays stand one after another, on a first axis.
     lookback_ : int
         Steps that the network reads.
     loss_curve_ : list of float
-        Mean loss of each epoch, in units of the normalised windows.
+        Mean loss of each epoch, in units of the normalised windows; of several members the mean
+        over those that were still training.
     validation_scores_ : list of float or None
         Loss on the validation windows after each epoch; None without early stopping.
     best_loss_ : float
@@ -161,7 +160,6 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
-    _model: Model
     _memory: tuple[np.ndarray, int]
     loss_curve_: list[float]
 
@@ -204,6 +202,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         missing: str = "raise",
         short_series: str = "raise",
         handle_unknown: str = "error",
+        n_members: int = 1,
         verbose: int = 0,
     ):
         self.cell = cell
@@ -242,6 +241,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self.missing = missing
         self.short_series = short_series
         self.handle_unknown = handle_unknown
+        self.n_members = n_members
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
@@ -312,127 +312,6 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self._note_features(X)
         return self
 
-    def predict(self, X: Any = None, *, history: Any = None, X_history: Any = None) -> Any:
-        """Forecast what follows the training data, or another history.
-
-        Parameters
-        ----------
-        X : Series, DataFrame, array or list, default=None
-            The rows to forecast, with the covariates that are known in advance. Rows are found by
-            their time stamps (and series); they may go beyond ``horizon``, in blocks of which
-            each is fed with the forecast before, and without covariates also begin later. Past
-            covariates and targets in it are never read. None: the next ``horizon`` steps.
-        history : Series, DataFrame, array or list of numbers, default=None
-            What to forecast from, of the same form and frequency as the training data, at least
-            ``lookback_`` rows of each series; columns of a frame are found by name. Its series
-            may be new. None: the training data.
-        X_history : DataFrame or array, default=None
-            The covariates of the history's rows, if they are not in it.
-
-        Returns
-        -------
-        Series, DataFrame or ndarray
-            One row a step, of the type of the history and with its columns and kind of index;
-            float64. Of a long frame, another one.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before ``fit``.
-        ValueError, TypeError
-            If the history or ``X`` cannot be used.
-        """
-        check_is_fitted(self)
-        model, past = self._model, self._model.history
-        if history is not None:
-            past = read_history(history, X_history, past, self._roles)
-            past = readable(self, past, self.lookback_)
-        elif X_history is not None:
-            raise ValueError("X_history goes with a history; history is missing.")
-        future = None if X is None else read_future(X, past, self._roles)
-        values, series, steps = model.forecast(past, future)
-        return past.wrap(values, series, steps, None if future is None else future.index)
-
-    def load_params(self, params: Mapping[str, Any]) -> RNNForecaster:
-        """Take over weights: from ``params_`` of another forecaster, or from PyTorch.
-
-        Parameters
-        ----------
-        params : mapping of str to array
-            Some or all of the names and shapes in ``params_``.
-
-        Returns
-        -------
-        RNNForecaster
-            The forecaster itself.
-
-        Raises
-        ------
-        ValueError
-            For a name or a shape that the network does not have, or values that are not finite.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> forecaster = RNNForecaster(cell="gru", lookback=3, hidden_size=2, max_epochs=1)
-        >>> forecaster = forecaster.fit([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])
-        >>> forecaster.load_params({"head.bias": [0.5]}).params_["head.bias"]
-        array([0.5], dtype=float32)
-        """
-        check_is_fitted(self)
-        self._model.network.load_parameters(params)
-        self.params_ = self._model.network.copy_parameters()
-        return self
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """R² of ``predict(X)``.
-
-        Parameters
-        ----------
-        X : Series, DataFrame, array or list
-            Rows that follow the training data; with ``y`` left out, also what came true.
-        y : Series, DataFrame, array or list, default=None
-            What came true, if not ``X`` itself.
-        sample_weight : array of shape (rows,), default=None
-            Weight of each row.
-        """
-        from sklearn.metrics import r2_score
-
-        forecast = self.predict(X)
-        if y is None:
-            y, forecast = self._model.history.truth(X, forecast)
-        return r2_score(y, forecast, sample_weight=sample_weight)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the fitted forecaster in one file, which ``tsrnn.load`` reads anywhere.
-
-        It holds arrays and JSON in the safetensors format, and nothing that can be run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to. A file that is there is replaced, once the new one is complete.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        TypeError
-            If a parameter, column name or series' key is of a type that cannot be saved.
-
-        Examples
-        --------
-        >>> import tempfile, tsrnn
-        >>> forecaster = RNNForecaster(lookback=2, max_epochs=1).fit([1.0, 2.0, 4.0, 3.0])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     forecaster.save(folder + "/model.tsrnn")
-        ...     loaded = tsrnn.load(folder + "/model.tsrnn")
-        >>> bool(loaded.predict() == forecaster.predict())
-        True
-        """
-        check_is_fitted(self)
-        write_model(path, *to_parts(self))
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -443,30 +322,30 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, going_on: bool = False
-    ) -> tuple[Panel, Model, np.random.Generator]:
-        """What to learn from, the network that is to learn it, and what orders its windows."""
+    ) -> tuple[Panel, Model, list[np.random.Generator]]:
+        """What to learn from, the network to learn it, and what orders each member's windows."""
         self._validate_params()
         panel = read_training(X, y, roles_of(self), sample_weight)
         lookback = self.lookback_ if going_on else lookback_of(self, panel)
         panel = trainable(self, panel, lookback)
         if going_on:
             return panel, following(self, self._model, panel), deepcopy(self._random)
-        seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        model = new_model(self, panel, lookback, np.random.default_rng(seed[0]))
-        return panel, model, np.random.default_rng(seed[1])
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=(self.n_members, 2))
+        weights, order = ([*map(np.random.default_rng, column)] for column in seeds.T)
+        return panel, new_model(self, panel, lookback, weights), order
 
     def _train(
         self,
         model: Model,
         panel: Panel,
         settings: Settings,
-        random: np.random.Generator,
+        random: list[np.random.Generator],
         going_on: bool = False,
     ) -> None:
         """Train, then keep what came of it."""
         examples = examples_of(self, model, panel)
         memory = self._memory if going_on else None
-        trainer = Trainer(model.network, examples, settings, [random], memory)
+        trainer = Trainer(model.network, examples, settings, random, memory)
         history = trainer.run()
         before = self.loss_curve_ if going_on else []
         self._model, self._roles, self._random = model, roles_of(self), random

@@ -81,14 +81,14 @@ class Network:
         for name, array in arrays.items():
             self.parameters[name][:] = array
 
-    def check_same(self, architecture: Architecture) -> None:
+    def check_same(self, architecture: Architecture, n_members: int) -> None:
         """Refuse to go on with a network that is no longer the one asked for."""
+        before = self.architecture._asdict() | {"n_members": self.n_members}
+        now = architecture._asdict() | {"n_members": n_members}
         changed = [
-            f"{name} was {old}, now {new}"
-            for name, old, new in zip(
-                architecture._fields, self.architecture, architecture, strict=True
-            )
-            if old != new
+            f"{name} was {before[name]}, now {now[name]}"
+            for name in now
+            if before[name] != now[name]
         ]
         if changed:
             raise ValueError(
@@ -98,7 +98,7 @@ class Network:
 
     def take_over(self, other: "Network") -> None:
         """The weights of another network of the same architecture."""
-        other.check_same(self.architecture)
+        other.check_same(self.architecture, self.n_members)
         self.engine.parameters[:] = other.engine.parameters
 
     def initialize(self, random: list[np.random.Generator]) -> None:
@@ -185,7 +185,7 @@ def _views(rows: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np
     views, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))
-        views[name] = rows[:, start : start + size].reshape(-1, *shape)
+        views[name] = rows[:, start : start + size].reshape(len(rows), *shape)
         start += size
     return views
 

@@ -31,8 +31,8 @@ class Optimizer(ABC):
 
     memories: ClassVar[int] = 0
 
-    def at(self, step: int, rate: float) -> Self:
-        """The optimizer as it stands at a step, counted from 1, with this learning rate."""
+    def at(self, step: Any, rate: float) -> Self:
+        """The optimizer as it stands at a step or some, counted from 1, at this learning rate."""
         return replace(self, rate=rate)
 
     @abstractmethod
@@ -106,8 +106,8 @@ class Adam(Optimizer):
 
     memories: ClassVar[int] = 2
 
-    def at(self, step: int, rate: float) -> Self:
-        """The optimizer as it stands at a step, counted from 1, with this learning rate."""
+    def at(self, step: Any, rate: float) -> Self:
+        """The optimizer as it stands at a step or some, counted from 1, at this learning rate."""
         first, second = 1 / (1 - self.beta1**step), 1 / (1 - self.beta2**step)
         return replace(self, rate=rate, correction1=first, correction2=second)
 

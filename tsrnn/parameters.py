@@ -52,5 +52,6 @@ CONSTRAINTS: dict[str, list] = {
     "missing": [StrOptions({"raise", "ffill", "interpolate", "mask"})],
     "short_series": [StrOptions({"raise", "drop", "pad"})],
     "handle_unknown": [StrOptions({"error", "ignore"})],
+    "n_members": [COUNT],
     "verbose": ["verbose"],
 }

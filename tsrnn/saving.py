@@ -39,12 +39,13 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "roles": asdict(forecaster._roles),
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
+        "n_members": model.network.n_members,
         "horizon": model.horizon,
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
         "optimizer_step": step,
-        "random": forecaster._random.bit_generator.state,
+        "random": [random.bit_generator.state for random in forecaster._random],
     }
     return arrays, facts
 
@@ -62,8 +63,8 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         forecaster._validate_params()
         model = _model_of(arrays, facts)
         forecaster._memory = arrays["optimizer.memory"], int(facts["optimizer_step"])
-        forecaster._random = np.random.default_rng()
-        forecaster._random.bit_generator.state = facts["random"]
+        forecaster._random = [_generator(state) for state in _listed(facts["random"])]
+        _check(len(forecaster._random) == model.network.n_members, "the random generators")
         roles = Roles(**facts["roles"])
         attributes = {name: facts["attributes"][name] for name in _ATTRIBUTES}
         names = facts["feature_names"]
@@ -76,6 +77,17 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
     forecaster.params_ = model.network.copy_parameters()
     if names is not None:
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)
+
+
+def _listed(states: Any) -> list:
+    """Version 0.1.0 kept one state, not a list of one."""
+    return states if isinstance(states, list) else [states]
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    random = np.random.default_rng()
+    random.bit_generator.state = state
+    return random
 
 
 def _names_of(forecaster: Any) -> list[str] | None:
@@ -116,17 +128,19 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     plain = facts["architecture"]
     architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
     lookback, normalize, dtype = facts["network"]
+    n_members = facts.get("n_members", 1)  # 0.1.0 had none
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
+    _check(type(n_members) is int and n_members > 0, "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
     _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
-    _check(architecture.n_parameters == held, "the number of parameters")
-    network = Network(architecture, lookback, normalize, dtype, "cpu")
+    _check(architecture.n_parameters * n_members == held, "the number of parameters")
+    network = Network(architecture, lookback, normalize, dtype, "cpu", n_members)
     _check(parameters.keys() == network.parameters.keys(), "the names of parameters")
     network.load_parameters(parameters)
     return network

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tsrnn.kernels import Turn
+from tsrnn.kernels import Turn, WindowSet
 from tsrnn.losses import LOSSES
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
@@ -149,7 +149,7 @@ class Trainer:
         for number, learner in enumerate(self.learners):
             if learner.best_parameters is not None:
                 self.engine.parameters[number] = learner.best_parameters
-        return _history(self.learners, self.failure)
+        return history_of(self.learners, self.failure)
 
     def _active(self) -> dict[int, Learner]:
         """Those who have not stopped early."""
@@ -172,7 +172,7 @@ class Trainer:
         for learner, loss in zip(active.values(), losses @ counts, strict=True):
             learner.losses.append(float(loss) / self.windows_per_epoch)
         if self._validation is not None:
-            self._validate(active)
+            self._validate(active, self._validation)
         for learner in active.values():
             if isinstance(learner.schedule, Plateau):
                 learner.schedule.note((learner.scores or learner.losses)[-1])
@@ -195,9 +195,9 @@ class Trainer:
         passes = [random.permutation(training) for _ in repeats]
         return np.concatenate(passes)[:wanted]
 
-    def _validate(self, active: dict[int, Learner]) -> None:
+    def _validate(self, active: dict[int, Learner], windows: WindowSet) -> None:
         """The scores of the epoch."""
-        windows, totals = self._validation, np.zeros(len(active))
+        totals = np.zeros(len(active))
         for first in range(0, len(windows), _VALIDATION_BATCH):
             count = min(_VALIDATION_BATCH, len(windows) - first)
             batch = windows.batch(first, count)
@@ -207,7 +207,7 @@ class Trainer:
             learner.note(score, self.settings.tol, self.engine.parameters[number])
 
 
-def _history(learners: list[Learner], failure: str | None) -> History:
+def history_of(learners: list[Learner], failure: str | None) -> History:
     """That of one learner, or the mean of several over those that were still at it."""
     losses, scores = ([each.losses for each in learners], [each.scores for each in learners])
     best = [

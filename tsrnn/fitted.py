@@ -1,0 +1,144 @@
+"""What a forecaster does once it is fitted: forecast, and be scored, saved, given other weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+from sklearn.utils.validation import check_is_fitted
+
+from tsrnn.fitting import readable
+from tsrnn.frames import Roles, read_future, read_history
+from tsrnn.model import Model
+from tsrnn.persistence import write_model
+from tsrnn.saving import to_parts
+
+
+class FittedForecaster:
+    """The half of ``RNNForecaster`` that needs a fit."""
+
+    _model: Model
+    _roles: Roles
+    lookback_: int
+
+    def predict(self, X: Any = None, *, history: Any = None, X_history: Any = None) -> Any:
+        """Forecast what follows the training data, or another history.
+
+        Parameters
+        ----------
+        X : Series, DataFrame, array or list, default=None
+            The rows to forecast, with the covariates that are known in advance. Rows are found by
+            their time stamps (and series); they may go beyond ``horizon``, in blocks of which
+            each is fed with the forecast before, and without covariates also begin later. Past
+            covariates and targets in it are never read. None: the next ``horizon`` steps.
+        history : Series, DataFrame, array or list of numbers, default=None
+            What to forecast from, of the same form and frequency as the training data, at least
+            ``lookback_`` rows of each series; columns of a frame are found by name. Its series
+            may be new. None: the training data.
+        X_history : DataFrame or array, default=None
+            The covariates of the history's rows, if they are not in it.
+
+        Returns
+        -------
+        Series, DataFrame or ndarray
+            One row a step, of the type of the history and with its columns and kind of index;
+            float64. Of a long frame, another one.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            If the history or ``X`` cannot be used.
+        """
+        check_is_fitted(self)
+        model, past = self._model, self._model.history
+        if history is not None:
+            past = read_history(history, X_history, past, self._roles)
+            past = readable(self, past, self.lookback_)
+        elif X_history is not None:
+            raise ValueError("X_history goes with a history; history is missing.")
+        future = None if X is None else read_future(X, past, self._roles)
+        values, series, steps = model.forecast(past, future)
+        return past.wrap(values, series, steps, None if future is None else future.index)
+
+    def load_params(self, params: Mapping[str, Any]) -> Self:
+        """Take over weights: from ``params_`` of another forecaster, or from PyTorch.
+
+        Parameters
+        ----------
+        params : mapping of str to array
+            Some or all of the names and shapes in ``params_``.
+
+        Returns
+        -------
+        RNNForecaster
+            The forecaster itself.
+
+        Raises
+        ------
+        ValueError
+            For a name or a shape that the network does not have, or values that are not finite.
+
+        Examples
+        --------
+        >>> from tsrnn import RNNForecaster
+        >>> forecaster = RNNForecaster(cell="gru", lookback=3, hidden_size=2, max_epochs=1)
+        >>> forecaster = forecaster.fit([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])
+        >>> forecaster.load_params({"head.bias": [0.5]}).params_["head.bias"]
+        array([0.5], dtype=float32)
+        """
+        check_is_fitted(self)
+        self._model.network.load_parameters(params)
+        self.params_ = self._model.network.copy_parameters()
+        return self
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R² of ``predict(X)``.
+
+        Parameters
+        ----------
+        X : Series, DataFrame, array or list
+            Rows that follow the training data; with ``y`` left out, also what came true.
+        y : Series, DataFrame, array or list, default=None
+            What came true, if not ``X`` itself.
+        sample_weight : array of shape (rows,), default=None
+            Weight of each row.
+        """
+        from sklearn.metrics import r2_score
+
+        forecast = self.predict(X)
+        if y is None:
+            y, forecast = self._model.history.truth(X, forecast)
+        return r2_score(y, forecast, sample_weight=sample_weight)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the fitted forecaster in one file, which ``tsrnn.load`` reads anywhere.
+
+        It holds arrays and JSON in the safetensors format, and nothing that can be run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to. A file that is there is replaced, once the new one is complete.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError
+            If a parameter, column name or series' key is of a type that cannot be saved.
+
+        Examples
+        --------
+        >>> import tempfile, tsrnn
+        >>> forecaster = tsrnn.RNNForecaster(lookback=2, max_epochs=1).fit([1.0, 2.0, 4.0, 3.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     forecaster.save(folder + "/model.tsrnn")
+        ...     loaded = tsrnn.load(folder + "/model.tsrnn")
+        >>> bool(loaded.predict() == forecaster.predict())
+        True
+        """
+        check_is_fitted(self)
+        write_model(path, *to_parts(self))
