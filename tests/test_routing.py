@@ -40,7 +40,7 @@ def state_of(forecaster):
         "losses": forecaster.loss_curve_,
         "memory": memory.tolist(),
         "step": step,
-        "random": forecaster._random.bit_generator.state,
+        "random": [random.bit_generator.state for random in forecaster._random],
     }
 
 

@@ -83,16 +83,23 @@ def new_model(
 ) -> Model:
     """An untrained network for a panel, with new scales and categories.
 
-    Each member has a generator in ``random`` that chooses its weights.
+    Each network has a generator in ``random`` that chooses its weights.
     """
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
-    architecture = _architecture(forecaster, encoder.columns(panel.n_targets))
-    settings = forecaster.normalize, forecaster.dtype, forecaster.device, int(forecaster.n_members)
-    network = Network(architecture, lookback, *settings)
+    counts = counts_of(forecaster, panel)
+    architecture = _architecture(forecaster, encoder.columns(panel.n_targets), *counts)
+    settings = forecaster.normalize, forecaster.dtype, forecaster.device
+    network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
     scaler = SeriesScaler(panel.targets, panel.offsets)
     return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
+
+
+def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
+    """Members of an ensemble, and series that have a network of their own, or an ensemble."""
+    local = forecaster.pooling == "local" and panel.ids is not None
+    return int(forecaster.n_members), panel.n_series if local else None
 
 
 def following(forecaster: Any, model: Model, panel: Panel) -> Model:
@@ -106,12 +113,22 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets)
     network = model.network.copy()
-    network.check_same(_architecture(forecaster, columns), int(forecaster.n_members))
+    counts = counts_of(forecaster, panel)
+    network.check_same(_architecture(forecaster, columns, *counts), *counts)
+    moved = model.places(panel) != np.arange(panel.n_series)
+    if counts[1] is not None and moved.any():
+        place = int(np.argmax(moved))
+        raise ValueError(
+            "With pooling='local' each series has its own network: pass the same series in the "
+            f"same order; {panel.label(place)} stands where {model.history.label(place)} was."
+        )
     history = panel.tail(network.lookback)
     return replace(model, network=network, scaler=model.scaler_of(panel), history=history)
 
 
-def _architecture(forecaster: Any, columns: Columns) -> Architecture:
+def _architecture(
+    forecaster: Any, columns: Columns, n_members: int, n_series: int | None
+) -> Architecture:
     cell = forecaster.cell
     architecture = Architecture(
         f"rnn_{forecaster.activation}" if cell == "rnn" else cell,
@@ -122,43 +139,67 @@ def _architecture(forecaster: Any, columns: Columns) -> Architecture:
         block_of(forecaster),
         forecaster.strategy == "seq2seq",
     )
-    n_parameters = architecture.n_parameters * int(forecaster.n_members)
+    networks = n_members * (n_series or 1)
+    n_parameters = architecture.n_parameters * networks
     if n_parameters > LARGEST_NETWORK:
         raise ValueError(
             f"The network would have {n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets, n_members {forecaster.n_members}); "
+            f"{forecaster.horizon}, {columns.targets} targets, {networks} networks); "
             f"{LARGEST_NETWORK:,} is the most."
         )
     return architecture
 
 
-def examples_of(forecaster: Any, model: Model, panel: Panel) -> Examples:
-    """The windows to learn from, and those to validate on."""
-    lookback, block = model.network.lookback, model.network.architecture.horizon
-    targets = model.scaler.transform(panel.targets, panel.offsets, model.network.dtype)
+def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
+    """The windows to learn from, and perhaps some to validate on."""
+    network = model.network
+    lookback, block = network.lookback, network.architecture.horizon
+    targets = model.scaler.transform(panel.targets, panel.offsets, network.dtype)
     series = model.encoder.rows(targets, panel.covariates, panel.where)
-    training, validation = window_starts(panel.offsets, lookback, block), None
-    if forecaster.early_stopping:
-        fraction = float(forecaster.validation_fraction)
-        training, validation = split_validation(training, panel.offsets, fraction, block)
-    if panel.gaps is not None:
-        training = without_gaps(training, panel.gaps, lookback, block)
-        if validation is not None:
-            validation = without_gaps(validation, panel.gaps, lookback, block)
-        if not len(training) or (validation is not None and not len(validation)):
-            raise ValueError(
-                f"No window is left whose target (horizon {block}) has no gap: "
-                f"{panel.gaps.sum()} of {panel.n_rows} rows are missing. Use "
-                "missing='interpolate', or a shorter horizon."
-            )
+    pairs = [
+        _windows_of(forecaster, panel, offsets, lookback, block, validate)
+        for offsets in _parts(panel.offsets, network.n_series)
+    ]
+    training, validation = map(list, zip(*pairs, strict=True))
     weights = None
     if panel.weights is not None:
-        weights = _relative_weights(panel.weights, training + lookback, block, "learn from")
-        if validation is not None:
-            _relative_weights(panel.weights, validation + lookback, block, "validate on")
-        weights = weights.astype(model.network.dtype)
-    return Examples(series, training, validation, weights)
+        firsts = np.concatenate(training) + lookback
+        weights = _relative_weights(panel.weights, firsts, block, "learn from")
+        if validate:
+            firsts = np.concatenate(validation) + lookback
+            _relative_weights(panel.weights, firsts, block, "validate on")
+        weights = weights.astype(network.dtype)
+    return Examples(series, training, validation if validate else None, weights)
+
+
+def _parts(offsets: np.ndarray, n_series: int | None) -> list[np.ndarray]:
+    """Offsets of what each network learns from: all series, or its own."""
+    if n_series is None:
+        return [offsets]
+    return [offsets[series : series + 2] for series in range(n_series)]
+
+
+def _windows_of(
+    forecaster: Any, panel: Panel, offsets: np.ndarray, lookback: int, block: int, validate: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts of the windows of some series: to learn from, to validate on (perhaps none)."""
+    training = window_starts(offsets, lookback, block)
+    validation = training[:0]
+    if validate:
+        fraction = float(forecaster.validation_fraction)
+        training, validation = split_validation(training, offsets, fraction, block)
+    if panel.gaps is not None:
+        training = without_gaps(training, panel.gaps, lookback, block)
+        validation = without_gaps(validation, panel.gaps, lookback, block)
+        if not len(training) or (validate and not len(validation)):
+            gaps = panel.gaps[offsets[0] : offsets[-1]]
+            raise ValueError(
+                f"No window is left whose target (horizon {block}) has no gap: "
+                f"{gaps.sum()} of {len(gaps)} rows are missing. Use "
+                "missing='interpolate', or a shorter horizon."
+            )
+    return training, validation
 
 
 def _relative_weights(

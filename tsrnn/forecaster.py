@@ -12,6 +12,7 @@ from sklearn.utils import Tags, check_random_state
 
 from tsrnn.fitted import FittedForecaster
 from tsrnn.fitting import (
+    counts_of,
     examples_of,
     following,
     lookback_of,
@@ -22,6 +23,7 @@ from tsrnn.fitting import (
 )
 from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
+from tsrnn.network import Network
 from tsrnn.parameters import CONSTRAINTS
 from tsrnn.training import Settings, Trainer
 
@@ -94,6 +96,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Epochs without an improvement by ``tol`` before training stops early.
     tol : float, default=1e-4
         Smallest improvement that counts.
+    refit : bool, default=False
+        Whether to train again, on all windows, for as many epochs as did best on those set aside.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
     random_state : int, RandomState or None, default=None
@@ -125,6 +129,9 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     n_members : int, default=1
         Networks that are trained side by side, on all processor cores, from weights and orders of
         their own (Hansen & Salamon, 1990). The forecast is the median of theirs.
+    pooling : {"global", "local"}, default="global"
+        One network for all series of a panel; or one for each, which only learns from its own and
+        cannot forecast others. They are trained side by side as well.
     verbose : int, default=0
         1 shows a progress bar while training (needs the extra ``tsrnn[progress]``).
 
@@ -132,14 +139,15 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     ----------
     params_ : dict of str to ndarray
         Weights and biases in PyTorch's names, layout and gate order: ``weight_ih_l0``, ...,
-        ``head.bias``. With several members their arrays stand one after another, on a first axis.
+        ``head.bias``. With ``pooling="local"`` the first axis is that of the series; with several
+        members the next one is theirs.
     lookback_ : int
         Steps that the network reads.
     loss_curve_ : list of float
         Mean loss of each epoch, in units of the normalised windows; of several members the mean
         over those that were still training.
     validation_scores_ : list of float or None
-        Loss on the validation windows after each epoch; None without early stopping.
+        Loss on the validation windows after each epoch, likewise; None without early stopping.
     best_loss_ : float
         Lowest of the validation scores, or of the loss curve without early stopping.
     n_iter_ : int
@@ -189,6 +197,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        refit: bool = False,
         warm_start: bool = False,
         random_state: Any = None,
         device: str = "cpu",
@@ -203,6 +212,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         short_series: str = "raise",
         handle_unknown: str = "error",
         n_members: int = 1,
+        pooling: str = "global",
         verbose: int = 0,
     ):
         self.cell = cell
@@ -228,6 +238,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.refit = refit
         self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
@@ -242,6 +253,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.short_series = short_series
         self.handle_unknown = handle_unknown
         self.n_members = n_members
+        self.pooling = pooling
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
@@ -330,7 +342,9 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         panel = trainable(self, panel, lookback)
         if going_on:
             return panel, following(self, self._model, panel), deepcopy(self._random)
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=(self.n_members, 2))
+        n_members, n_series = counts_of(self, panel)
+        size = n_members * (n_series or 1), 2
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=size)
         weights, order = ([*map(np.random.default_rng, column)] for column in seeds.T)
         return panel, new_model(self, panel, lookback, weights), order
 
@@ -343,12 +357,17 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         going_on: bool = False,
     ) -> None:
         """Train, then keep what came of it."""
-        examples = examples_of(self, model, panel)
+        again = (model.network.copy(), deepcopy(random)) if self.refit else None
+        examples = examples_of(self, model, panel, self.early_stopping)
         memory = self._memory if going_on else None
         trainer = Trainer(model.network, examples, settings, random, memory)
         history = trainer.run()
+        if again and self.early_stopping and not (history.failure or trainer.interrupted):
+            trainer = self._start_again(model, panel, trainer.best_epochs, *again)
+            last = trainer.run()
+            history = replace(history, loss_curve=last.loss_curve, failure=last.failure)
         before = self.loss_curve_ if going_on else []
-        self._model, self._roles, self._random = model, roles_of(self), random
+        self._model, self._roles, self._random = model, roles_of(self), trainer.random
         self._memory = trainer.memory, trainer.step
         self.lookback_ = model.network.lookback
         self.params_ = model.network.copy_parameters()
@@ -358,6 +377,19 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         if history.failure:
             raise FloatingPointError(history.failure)
+
+    def _start_again(
+        self,
+        model: Model,
+        panel: Panel,
+        epochs: list[int],
+        network: Network,
+        random: list[np.random.Generator],
+    ) -> Trainer:
+        """From the same weights and in the same order, on all windows, for so many epochs."""
+        model.network.take_over(network)
+        examples = examples_of(self, model, panel, validate=False)
+        return Trainer(model.network, examples, settings_of(self), random, epochs=epochs)
 
     def _note_features(self, X: Any) -> None:
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape

@@ -40,9 +40,18 @@ class Model:
         self.encoder.check_same(other.encoder)
         self.network.take_over(other.network)
 
+    def places(self, panel: Panel) -> np.ndarray:
+        """Which of the series in ``history`` each series of a panel is; -1 for a new one."""
+        known = self.history
+        if known.ids is None and panel.ids is None:
+            return np.zeros(1, np.int64)
+        if known.ids is None or panel.ids is None:
+            return np.full(panel.n_series, -1)
+        return known.ids.get_indexer(panel.ids)
+
     def scaler_of(self, panel: Panel) -> SeriesScaler:
         """The scales of the series in a panel: as in training, or their own if they are new."""
-        places = _places(panel, self.history)
+        places = self.places(panel)
         if (places >= 0).all():
             return self.scaler.take(places)
         scaler, known = SeriesScaler(panel.targets, panel.offsets), places >= 0
@@ -73,8 +82,8 @@ class Model:
         asked, place = np.unique(series, return_inverse=True)
         past = past if len(asked) == past.n_series else past.select(asked)
         known = self._known(past, future, place, steps, reach)
-        scaler = self.scaler_of(past)
-        ahead = self.network.forecast(self._last_rows(past, scaler), known, reach)
+        scaler, numbers = self.scaler_of(past), self._numbers(past)
+        ahead = self.network.forecast(self._last_rows(past, scaler), known, reach, numbers)
         values = scaler.inverse(ahead)[place, steps]
         if not np.isfinite(values).all():
             bad = int(np.argmin(np.isfinite(values).all(axis=1)))
@@ -84,6 +93,17 @@ class Model:
                 f"is {np.abs(past.targets).max():.3g}."
             )
         return values, series, steps
+
+    def _numbers(self, past: Panel) -> np.ndarray:
+        """Which of the series that it learned from each one is, if they have their own networks."""
+        places = self.places(past)
+        if self.network.n_series is not None and (places < 0).any():
+            raise ValueError(
+                f"There is no network for {past.label(int(np.argmin(places)))}: with "
+                f"pooling='local' each of the {self.network.n_series} series of the training data "
+                "has its own. Fit with it, or use pooling='global'."
+            )
+        return places
 
     def _last_rows(self, past: Panel, scaler: SeriesScaler) -> np.ndarray:
         """What the network reads, of shape (series, lookback, columns)."""
@@ -140,12 +160,3 @@ class Model:
                 f"known up to now (past_covariates). Use horizon={reach} with strategy='direct' "
                 "or 'seq2seq'."
             )
-
-
-def _places(panel: Panel, known: Panel) -> np.ndarray:
-    """Which of the known series each series of a panel is; -1 for a new one."""
-    if known.ids is None and panel.ids is None:
-        return np.zeros(1, np.int64)
-    if known.ids is None or panel.ids is None:
-        return np.full(panel.n_series, -1)
-    return known.ids.get_indexer(panel.ids)

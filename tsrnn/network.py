@@ -21,12 +21,14 @@ class Network:
     device : {"cpu", "cuda", "auto"}
     n_members : int, default=1
         Networks of this architecture, whose median forecast counts.
+    n_series : int, default=None
+        Series that have networks of their own. None: all have the same.
 
     Attributes
     ----------
     parameters : dict of str to ndarray
-        Views of the engine's, in PyTorch's names, layout and gate order; of several members, one
-        after another.
+        Views of the engine's, in PyTorch's names, layout and gate order; with an axis for series
+        that have their own, and one for several members.
     """
 
     def __init__(
@@ -37,23 +39,26 @@ class Network:
         dtype: str,
         device: str,
         n_members: int = 1,
+        n_series: int | None = None,
     ):
         self.architecture = architecture
         self.lookback = lookback
         self.normalize = normalize
         self.dtype = dtype
         self.device = device
-        self.n_members = n_members
-        self.engine = make_engine(architecture, dtype, device, n_members)
+        self.n_members, self.n_series = n_members, n_series
+        self.engine = make_engine(architecture, dtype, device, n_members * (n_series or 1))
+        axes = [] if n_series is None else [n_series]
+        axes += [] if n_members == 1 else [n_members]
         views = _views(self.engine.parameters, architecture.parameter_shapes())
-        if n_members == 1:
-            views = {name: values[0] for name, values in views.items()}
-        self.parameters = views
+        self.parameters = {
+            name: values.reshape(*axes, *values.shape[1:]) for name, values in views.items()
+        }
 
     def __reduce__(self) -> tuple:
         """Pickled by its parameters: an engine is bound to the memory of its process."""
-        settings = self.lookback, self.normalize, self.dtype, self.device, self.n_members
-        arguments = (self.architecture, *settings)
+        settings = self.lookback, self.normalize, self.dtype, self.device
+        arguments = (self.architecture, *settings, self.n_members, self.n_series)
         return _restore, (arguments, self.engine.parameters.copy())
 
     def copy(self) -> "Network":
@@ -81,10 +86,11 @@ class Network:
         for name, array in arrays.items():
             self.parameters[name][:] = array
 
-    def check_same(self, architecture: Architecture, n_members: int) -> None:
+    def check_same(self, architecture: Architecture, n_members: int, n_series: int | None) -> None:
         """Refuse to go on with a network that is no longer the one asked for."""
-        before = self.architecture._asdict() | {"n_members": self.n_members}
-        now = architecture._asdict() | {"n_members": n_members}
+        before, now = self.architecture._asdict(), architecture._asdict()
+        before |= {"n_members": self.n_members, "networks of series": self.n_series}
+        now |= {"n_members": n_members, "networks of series": n_series}
         changed = [
             f"{name} was {before[name]}, now {now[name]}"
             for name in now
@@ -98,18 +104,18 @@ class Network:
 
     def take_over(self, other: "Network") -> None:
         """The weights of another network of the same architecture."""
-        other.check_same(self.architecture, self.n_members)
+        other.check_same(self.architecture, self.n_members, self.n_series)
         self.engine.parameters[:] = other.engine.parameters
 
     def initialize(self, random: list[np.random.Generator]) -> None:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
         Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
-        have about the length 1. Each member has a generator of its own.
+        have about the length 1. Each network has a generator of its own.
         """
         views = _views(self.engine.parameters, self.architecture.parameter_shapes())
-        for name, members in views.items():
-            for values, each in zip(members, random, strict=True):
+        for name, networks in views.items():
+            for values, each in zip(networks, random, strict=True):
                 self._initialize(name, values, each)
 
     def _initialize(self, name: str, values: np.ndarray, random: np.random.Generator) -> None:
@@ -136,7 +142,9 @@ class Network:
         location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
         return WindowSet(series, starts, location, scale, self.lookback, weights)
 
-    def forecast(self, history: np.ndarray, known: np.ndarray, steps: int) -> np.ndarray:
+    def forecast(
+        self, history: np.ndarray, known: np.ndarray, steps: int, numbers: np.ndarray
+    ) -> np.ndarray:
         """Forecast ``steps`` steps of each series, in blocks as long as the network's horizon.
 
         A block is fed with the forecast before; what is not forecast stays as it was last.
@@ -148,6 +156,8 @@ class Network:
         known : ndarray, shape (series, steps, known columns)
             What is known of the steps to come, numbers and categories.
         steps : int
+        numbers : ndarray of int, shape (series,)
+            Which of the series that have networks of their own each one is.
 
         Returns
         -------
@@ -165,13 +175,30 @@ class Network:
         for first in range(0, blocks * block, block):
             starts = np.arange(len(rolled)) * shape[1] + first
             windows = self.windows(rows, starts)
-            by_member = self.engine.predict(dict.fromkeys(range(self.n_members), windows.batch()))
-            ahead = np.median(by_member, axis=0).reshape(len(rolled), block, -1)
+            ahead = self._predict(windows, numbers).reshape(len(rolled), block, -1)
             end = first + self.lookback
             rolled[:, end : end + block, : columns.targets] = (
                 ahead * windows.scale[:, None] + windows.location[:, None]
             )
         return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+
+    def _predict(self, windows: WindowSet, numbers: np.ndarray) -> np.ndarray:
+        """The median forecast of the members for each window, normalised."""
+        members = range(self.n_members)
+        if self.n_series is None:
+            by_member = self.engine.predict(dict.fromkeys(members, windows.batch()))
+            return np.median(by_member, axis=0)
+        batches = {
+            series * self.n_members + member: windows.batch(i, 1)
+            for i, series in enumerate(numbers)
+            for member in members
+        }
+        forecasts = self.engine.predict(batches).reshape(len(windows), self.n_members, -1)
+        return np.median(forecasts, axis=1)
+
+    def series_of(self, number: int) -> int:
+        """Which series one of the engine's networks belongs to; 0 if they are for all."""
+        return number // self.n_members
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
@@ -181,7 +208,7 @@ def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
 
 
 def _views(rows: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Parameters by name, with an axis of members in front."""
+    """Parameters by name, with an axis of networks in front."""
     views, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))

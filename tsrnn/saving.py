@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -39,7 +40,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "roles": asdict(forecaster._roles),
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
-        "n_members": model.network.n_members,
+        "networks": [model.network.n_members, model.network.n_series],
         "horizon": model.horizon,
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
@@ -64,7 +65,8 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         model = _model_of(arrays, facts)
         forecaster._memory = arrays["optimizer.memory"], int(facts["optimizer_step"])
         forecaster._random = [_generator(state) for state in _listed(facts["random"])]
-        _check(len(forecaster._random) == model.network.n_members, "the random generators")
+        networks = len(model.network.engine.parameters)
+        _check(len(forecaster._random) == networks, "the random generators")
         roles = Roles(**facts["roles"])
         attributes = {name: facts["attributes"][name] for name in _ATTRIBUTES}
         names = facts["feature_names"]
@@ -112,6 +114,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(encoder.mean.shape == encoder.deviation.shape, "the scales of covariates")
     _check(encoder.mean.shape == (columns.past + columns.known,), "the scales of covariates")
     history = _history_of(arrays, facts["history"])
+    _check(network.n_series in (None, history.n_series), "the networks of series")
     held = () if history.covariates is None else history.covariates.columns
     labels = [label for name in CovariateEncoder.KINDS for label in getattr(encoder, name)]
     _check(set(labels) == set(held), "the covariates")
@@ -128,19 +131,20 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     plain = facts["architecture"]
     architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
     lookback, normalize, dtype = facts["network"]
-    n_members = facts.get("n_members", 1)  # 0.1.0 had none
+    n_members, n_series = facts.get("networks", [1, None])  # 0.1.0 did not say
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
-    _check(type(n_members) is int and n_members > 0, "the sizes")
+    networks = [n_members] if n_series is None else [n_members, n_series]
+    _check(all(type(size) is int and size > 0 for size in networks), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
     _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
-    _check(architecture.n_parameters * n_members == held, "the number of parameters")
-    network = Network(architecture, lookback, normalize, dtype, "cpu", n_members)
+    _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
+    network = Network(architecture, lookback, normalize, dtype, "cpu", n_members, n_series)
     _check(parameters.keys() == network.parameters.keys(), "the names of parameters")
     network.load_parameters(parameters)
     return network

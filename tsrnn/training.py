@@ -58,16 +58,16 @@ class Examples:
     ----------
     series : ndarray, shape (rows, columns)
         All series, one after another; see ``Columns`` for what a row holds.
-    training, validation : ndarray of int64
-        Starts of windows. With validation windows, training stops early and restores the weights
-        that did best on them.
+    training, validation : list of ndarray of int64
+        Starts of windows, for each series that has a network of its own, or for all. With
+        validation windows, training stops early and restores the weights that did best on them.
     weights : ndarray, shape (rows,), or None
         How much the forecast of each row counts.
     """
 
     series: np.ndarray
-    training: np.ndarray
-    validation: np.ndarray | None = None
+    training: list[np.ndarray]
+    validation: list[np.ndarray] | None = None
     weights: np.ndarray | None = None
 
 
@@ -80,6 +80,7 @@ class Learner:
         self.scores: list[float] = []
         self.best_loss = math.inf
         self.best_parameters: np.ndarray | None = None
+        self.best_epoch = 0
         self.waited = 0
 
     def note(self, score: float, tol: float, parameters: np.ndarray) -> None:
@@ -88,10 +89,11 @@ class Learner:
         self.waited = 0 if score < self.best_loss - tol else self.waited + 1
         if score < self.best_loss:
             self.best_loss, self.best_parameters = score, parameters.copy()
+            self.best_epoch = len(self.scores)
 
 
 class Trainer:
-    """Trains the members of a network, side by side.
+    """Trains the members of a network, or the networks of many series, side by side.
 
     Parameters
     ----------
@@ -99,9 +101,11 @@ class Trainer:
     examples : Examples
     settings : Settings
     random : list of numpy Generator
-        For each member, what orders its windows and chooses its dropout masks.
+        For each network, what orders its windows and chooses its dropout masks.
     memory : tuple of (ndarray, int), default=None
         What the optimizer remembered at the end of an earlier training, to go on from there.
+    epochs : list of int, default=None
+        For each network, when to stop. None: after ``max_epochs``.
     """
 
     def __init__(
@@ -111,10 +115,11 @@ class Trainer:
         settings: Settings,
         random: list[np.random.Generator],
         memory: tuple[np.ndarray, int] | None = None,
+        epochs: list[int] | None = None,
     ):
         self.network, self.engine, self.examples = network, network.engine, examples
-        self.settings = settings
-        usual = min(max(len(examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
+        self.settings, self.epochs = settings, epochs or [settings.max_epochs] * len(random)
+        usual = min(max(*map(len, examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
         self.windows_per_epoch = settings.windows_per_epoch or usual
         self.loss = LOSSES[settings.loss]()
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
@@ -124,11 +129,27 @@ class Trainer:
             self.memory[:], self.step = memory
         self.learners = [Learner(each, SCHEDULES[settings.lr_schedule]()) for each in random]
         self.failure: str | None = None
-        self._validation = None
-        if examples.validation is not None:  # at most an epoch of them, evenly spread
-            every = -(-len(examples.validation) // self.windows_per_epoch)
-            starts = examples.validation[::every]
-            self._validation = network.windows(examples.series, starts, examples.weights)
+        self.interrupted = False
+        self._validation = self._validation_windows()
+
+    @property
+    def random(self) -> list[np.random.Generator]:
+        """Of each network, as it stands."""
+        return [learner.random for learner in self.learners]
+
+    @property
+    def best_epochs(self) -> list[int]:
+        """After how many epochs each network did best on its validation windows."""
+        return [learner.best_epoch for learner in self.learners]
+
+    def _validation_windows(self) -> list[WindowSet]:
+        """Evenly spread, at most an epoch of them; each series has as many as the longest one."""
+        starts, examples = self.examples.validation or [], self.examples
+        longest = max(map(len, starts), default=0)
+        every = -(-longest // self.windows_per_epoch)
+        count = -(-longest // every) if every else 0
+        chosen = [some[np.arange(count) * len(some) // count] for some in starts]
+        return [self.network.windows(examples.series, some, examples.weights) for some in chosen]
 
     def run(self) -> History:
         """Train for ``max_epochs``, or until validation stops it, the loss diverges, or Ctrl-C."""
@@ -141,6 +162,7 @@ class Trainer:
                 self._epoch(epoch, active)
                 epochs_done += 1
         except KeyboardInterrupt:
+            self.interrupted = True
             warnings.warn(
                 f"Training was interrupted in epoch {epochs_done + 1}; "
                 "the network keeps what it had learned.",
@@ -152,15 +174,19 @@ class Trainer:
         return history_of(self.learners, self.failure)
 
     def _active(self) -> dict[int, Learner]:
-        """Those who have not stopped early."""
-        patience = self.settings.n_iter_no_change
-        return {n: each for n, each in enumerate(self.learners) if each.waited < patience}
+        """Those who have not stopped yet."""
+        patience, learners = self.settings.n_iter_no_change, enumerate(self.learners)
+        return {
+            number: learner
+            for number, learner in learners
+            if learner.waited < patience and len(learner.losses) < self.epochs[number]
+        }
 
     def _epoch(self, epoch: int, active: dict[int, Learner]) -> None:
         settings, before = self.settings, self.engine.parameters.copy()
         size, clip_norm = settings.batch_size, settings.clip_norm or math.inf
         counts = np.diff([*range(0, self.windows_per_epoch, size), self.windows_per_epoch])
-        turns = {number: self._turn(each, epoch, len(counts)) for number, each in active.items()}
+        turns = {number: self._turn(number, epoch, len(counts)) for number in active}
         losses, norms = self.engine.train(
             turns, size, self.loss, self.memory, clip_norm, settings.dropout
         )
@@ -171,39 +197,43 @@ class Trainer:
             return
         for learner, loss in zip(active.values(), losses @ counts, strict=True):
             learner.losses.append(float(loss) / self.windows_per_epoch)
-        if self._validation is not None:
-            self._validate(active, self._validation)
+        if self._validation:
+            self._validate(active)
         for learner in active.values():
             if isinstance(learner.schedule, Plateau):
                 learner.schedule.note((learner.scores or learner.losses)[-1])
 
-    def _turn(self, learner: Learner, epoch: int, steps: int) -> Turn:
-        """What a learner does in an epoch."""
-        settings, examples, random = self.settings, self.examples, learner.random
+    def _turn(self, number: int, epoch: int, steps: int) -> Turn:
+        """What a network does in an epoch."""
+        learner, examples, settings = self.learners[number], self.examples, self.settings
+        training, random = examples.training[self.network.series_of(number)], learner.random
         rate = settings.learning_rate * learner.schedule(epoch, settings.max_epochs)
-        windows = self.network.windows(examples.series, self._order(random), examples.weights)
+        windows = self.network.windows(
+            examples.series, self._order(training, random), examples.weights
+        )
         optimizer = self.optimizer.at(self.step + np.arange(1, steps + 1), rate)
         seeds = random.integers(2**62, size=steps) if settings.dropout else np.zeros(steps, int)
         return Turn(windows, optimizer, seeds)
 
-    def _order(self, random: np.random.Generator) -> np.ndarray:
+    def _order(self, training: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The windows of an epoch, shuffled: a sample, or as many passes as it takes."""
-        training, wanted = self.examples.training, self.windows_per_epoch
+        wanted = self.windows_per_epoch
         if wanted < len(training):
             return random.choice(training, wanted, replace=False)
         repeats = range(-(-wanted // len(training)))
         passes = [random.permutation(training) for _ in repeats]
         return np.concatenate(passes)[:wanted]
 
-    def _validate(self, active: dict[int, Learner], windows: WindowSet) -> None:
+    def _validate(self, active: dict[int, Learner]) -> None:
         """The scores of the epoch."""
-        totals = np.zeros(len(active))
-        for first in range(0, len(windows), _VALIDATION_BATCH):
-            count = min(_VALIDATION_BATCH, len(windows) - first)
-            batch = windows.batch(first, count)
-            totals += self.engine.loss(dict.fromkeys(active, batch), self.loss) * count
+        sets = {number: self._validation[self.network.series_of(number)] for number in active}
+        totals, size = np.zeros(len(active)), len(self._validation[0])
+        for first in range(0, size, _VALIDATION_BATCH):
+            count = min(_VALIDATION_BATCH, size - first)
+            batches = {number: windows.batch(first, count) for number, windows in sets.items()}
+            totals += self.engine.loss(batches, self.loss) * count
         for (number, learner), total in zip(active.items(), totals, strict=True):
-            score = float(total) / len(windows)
+            score = float(total) / size
             learner.note(score, self.settings.tol, self.engine.parameters[number])
 
 

@@ -1,0 +1,126 @@
+"""A network for each series: each as if it had been fitted alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import says, small, wave
+
+import tsrnn
+
+NAMES, ROWS = ["north", "south", "west"], [40, 60, 52]
+
+
+def panel(names=NAMES, rows=ROWS):
+    """Ragged daily series, each with a scale of its own."""
+    parts = [
+        pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": pd.date_range("2024-01-01", periods=count),
+                "y": wave(count) * 10**place,
+            }
+        )
+        for place, (name, count) in enumerate(zip(names, rows, strict=True))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def local(**options):
+    return small(pooling="local", horizon=3, **options)
+
+
+def only(name):
+    frame = panel()
+    return frame[frame["unique_id"] == name].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_members": 2}, {"strategy": "recursive"}])
+def test_each_network_learns_from_its_own_series_alone(options):
+    """Changing one series changes its own forecast, and no other's weights."""
+    frame, changed = panel(), panel()
+    changed.loc[changed["unique_id"] == "south", "y"] += np.arange(60) % 5
+    one, other = local(**options).fit(frame), local(**options).fit(changed)
+    for name, values in one.params_.items():
+        same = [np.array_equal(values[i], other.params_[name][i]) for i in range(3)]
+        assert same == [True, False, True] or not values.any(), name
+    same = one.predict()["y"].to_numpy() == other.predict()["y"].to_numpy()
+    assert same.reshape(3, 3).all(axis=1).tolist() == [True, False, True]
+
+
+def test_the_first_series_is_as_if_it_were_fitted_alone():
+    together, alone = local().fit(panel()), small(horizon=3).fit(only("north"))
+    for name, values in alone.params_.items():
+        np.testing.assert_array_equal(together.params_[name][0], values, err_msg=name)
+    forecast = together.predict()
+    np.testing.assert_array_equal(forecast[:3]["y"], alone.predict()["y"])
+
+
+def test_forecasts_of_some_series_are_those_of_their_own_networks():
+    forecaster, frame = local().fit(panel()), panel()
+    whole = forecaster.predict()
+    some = frame[frame["unique_id"] != "south"].sample(frac=1, random_state=0)
+    found = forecaster.predict(history=some).sort_values(["unique_id", "ds"])
+    wanted = whole[whole["unique_id"] != "south"].sort_values(["unique_id", "ds"])
+    np.testing.assert_array_equal(found["y"], wanted["y"])
+
+
+def test_each_stops_early_on_its_own():
+    options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 2}
+    together = local(learning_rate=0.05, **options).fit(panel())
+    alone = small(horizon=3, learning_rate=0.05, **options).fit(only("north"))
+    for name, values in alone.params_.items():
+        np.testing.assert_array_equal(together.params_[name][0], values, err_msg=name)
+
+
+def test_a_series_without_a_network_is_refused():
+    forecaster = local().fit(panel())
+    new = panel(["north", "east"], [40, 40])
+    with pytest.raises(ValueError, match=says("'east'", "pooling='local'", "3 series")):
+        forecaster.predict(history=new)
+
+
+def test_going_on_needs_the_same_series():
+    forecaster = local().fit(panel())
+    more = panel(["north", "west", "south"], [40, 50, 60])
+    with pytest.raises(ValueError, match=says("'west'", "'south'", "same order")):
+        forecaster.partial_fit(more)
+    with pytest.raises(ValueError, match=says("3", "2")):
+        forecaster.partial_fit(panel(["north", "south"], [40, 40]))
+    forecaster.partial_fit(panel())
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_a_saved_one_forecasts_the_same(tmp_path, n_members):
+    forecaster = local(n_members=n_members).fit(panel())
+    forecaster.save(tmp_path / "model.tsrnn")
+    loaded = tsrnn.load(tmp_path / "model.tsrnn")
+    pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict())
+    again = [each.partial_fit(panel()).predict() for each in (loaded, forecaster)]
+    pd.testing.assert_frame_equal(*again)
+
+
+def test_one_series_has_one_network_anyway():
+    y = wave()
+    one, other = (small(pooling=pooling).fit(y) for pooling in ("local", "global"))
+    np.testing.assert_array_equal(one.predict(), other.predict())
+    assert one.params_["head.bias"].shape == other.params_["head.bias"].shape
+
+
+# Refit
+
+
+def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs():
+    options = {"max_epochs": 12, "lr_schedule": "constant", "learning_rate": 0.03}
+    stopped = small(early_stopping=True, n_iter_no_change=3, **options).fit(wave())
+    best = int(np.argmin(stopped.validation_scores_)) + 1
+    refitted = small(early_stopping=True, n_iter_no_change=3, refit=True, **options).fit(wave())
+    wanted = small(**options | {"max_epochs": best}).fit(wave())
+    assert refitted.validation_scores_ == stopped.validation_scores_
+    assert refitted.best_loss_ == stopped.best_loss_
+    assert refitted.n_iter_ == best
+    np.testing.assert_array_equal(refitted.predict(), wanted.predict())
+
+
+def test_a_refit_without_early_stopping_is_a_fit():
+    one, other = (small(refit=refit).fit(wave()).predict() for refit in (True, False))
+    np.testing.assert_array_equal(one, other)
