@@ -88,7 +88,8 @@ def new_model(
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
     counts = counts_of(forecaster, panel)
-    architecture = _architecture(forecaster, encoder.columns(panel.n_targets), *counts)
+    columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
+    architecture = _architecture(forecaster, columns, *counts)
     settings = forecaster.normalize, forecaster.dtype, forecaster.device
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
@@ -98,8 +99,14 @@ def new_model(
 
 def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
     """Members of an ensemble, and series that have a network of their own, or an ensemble."""
-    local = forecaster.pooling == "local" and panel.ids is not None
-    return int(forecaster.n_members), panel.n_series if local else None
+    n_series = panel.n_series * channels_of(forecaster, panel)
+    local = forecaster.pooling == "local" and (n_series > 1 or panel.ids is not None)
+    return int(forecaster.n_members), n_series if local else None
+
+
+def channels_of(forecaster: Any, panel: Panel) -> int:
+    """How many series are made of one: one of each target if channels are independent."""
+    return panel.n_targets if forecaster.channels == "independent" else 1
 
 
 def following(forecaster: Any, model: Model, panel: Panel) -> Model:
@@ -111,7 +118,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
         If the panel has other columns, or the forecaster's parameters ask for another network.
     """
     model.history.check_same_columns(panel)
-    columns = model.encoder.columns(panel.n_targets)
+    columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     network = model.network.copy()
     counts = counts_of(forecaster, panel)
     network.check_same(_architecture(forecaster, columns, *counts), *counts)
@@ -155,21 +162,25 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
     """The windows to learn from, and perhaps some to validate on."""
     network = model.network
     lookback, block = network.lookback, network.architecture.horizon
-    targets = model.scaler.transform(panel.targets, panel.offsets, network.dtype)
-    series = model.encoder.rows(targets, panel.covariates, panel.where)
+    channels = model.channels
+    firsts = np.arange(channels) * panel.n_rows
+    offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
+    gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
     pairs = [
-        _windows_of(forecaster, panel, offsets, lookback, block, validate)
-        for offsets in _parts(panel.offsets, network.n_series)
+        _windows_of(forecaster, part, gaps, lookback, block, validate)
+        for part in _parts(offsets, network.n_series)
     ]
     training, validation = map(list, zip(*pairs, strict=True))
     weights = None
     if panel.weights is not None:
+        weights = np.tile(panel.weights, channels)
         firsts = np.concatenate(training) + lookback
-        weights = _relative_weights(panel.weights, firsts, block, "learn from")
+        relative = _relative_weights(weights, firsts, block, "learn from")
         if validate:
             firsts = np.concatenate(validation) + lookback
-            _relative_weights(panel.weights, firsts, block, "validate on")
-        weights = weights.astype(network.dtype)
+            _relative_weights(weights, firsts, block, "validate on")
+        weights = relative.astype(network.dtype)
+    series = model.rows(panel, model.scaler)
     return Examples(series, training, validation if validate else None, weights)
 
 
@@ -181,7 +192,12 @@ def _parts(offsets: np.ndarray, n_series: int | None) -> list[np.ndarray]:
 
 
 def _windows_of(
-    forecaster: Any, panel: Panel, offsets: np.ndarray, lookback: int, block: int, validate: bool
+    forecaster: Any,
+    offsets: np.ndarray,
+    gaps: np.ndarray | None,
+    lookback: int,
+    block: int,
+    validate: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Starts of the windows of some series: to learn from, to validate on (perhaps none)."""
     training = window_starts(offsets, lookback, block)
@@ -189,11 +205,11 @@ def _windows_of(
     if validate:
         fraction = float(forecaster.validation_fraction)
         training, validation = split_validation(training, offsets, fraction, block)
-    if panel.gaps is not None:
-        training = without_gaps(training, panel.gaps, lookback, block)
-        validation = without_gaps(validation, panel.gaps, lookback, block)
+    if gaps is not None:
+        training = without_gaps(training, gaps, lookback, block)
+        validation = without_gaps(validation, gaps, lookback, block)
         if not len(training) or (validate and not len(validation)):
-            gaps = panel.gaps[offsets[0] : offsets[-1]]
+            gaps = gaps[offsets[0] : offsets[-1]]
             raise ValueError(
                 f"No window is left whose target (horizon {block}) has no gap: "
                 f"{gaps.sum()} of {len(gaps)} rows are missing. Use "

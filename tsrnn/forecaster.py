@@ -129,6 +129,10 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     n_members : int, default=1
         Networks that are trained side by side, on all processor cores, from weights and orders of
         their own (Hansen & Salamon, 1990). The forecast is the median of theirs.
+    channels : {"joint", "independent"}, default="joint"
+        Several targets as one row that the network reads and forecasts; or each as a series of its
+        own, with the same covariates, whose forecast depends on no other target (as in Nie et al.,
+        2023).
     pooling : {"global", "local"}, default="global"
         One network for all series of a panel; or one for each, which only learns from its own and
         cannot forecast others. They are trained side by side as well.
@@ -212,6 +216,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         short_series: str = "raise",
         handle_unknown: str = "error",
         n_members: int = 1,
+        channels: str = "joint",
         pooling: str = "global",
         verbose: int = 0,
     ):
@@ -253,6 +258,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.short_series = short_series
         self.handle_unknown = handle_unknown
         self.n_members = n_members
+        self.channels = channels
         self.pooling = pooling
         self.verbose = verbose
 

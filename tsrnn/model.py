@@ -35,6 +35,20 @@ class Model:
     history: Panel
     horizon: int
 
+    @property
+    def channels(self) -> int:
+        """How many series the network makes of one: one, or one of each target."""
+        return self.history.n_targets // self.network.architecture.columns.targets
+
+    def rows(self, panel: Panel, scaler: SeriesScaler) -> np.ndarray:
+        """What the network reads: the rows of all series, channel after channel."""
+        targets = scaler.transform(panel.targets, panel.offsets, self.network.dtype)
+        parts = [
+            self.encoder.rows(part, panel.covariates, panel.where)
+            for part in np.split(targets, self.channels, axis=1)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def go_on_from(self, other: Model) -> None:
         """Take over the weights of another model whose network reads the same columns."""
         self.encoder.check_same(other.encoder)
@@ -82,8 +96,15 @@ class Model:
         asked, place = np.unique(series, return_inverse=True)
         past = past if len(asked) == past.n_series else past.select(asked)
         known = self._known(past, future, place, steps, reach)
-        scaler, numbers = self.scaler_of(past), self._numbers(past)
-        ahead = self.network.forecast(self._last_rows(past, scaler), known, reach, numbers)
+        scaler, channels = self.scaler_of(past), self.channels
+        ahead = self.network.forecast(
+            self._last_rows(past, scaler),
+            np.tile(known, (channels, 1, 1)) if channels > 1 else known,
+            reach,
+            self._numbers(past),
+        )
+        if channels > 1:
+            ahead = ahead.reshape(channels, past.n_series, reach).transpose(1, 2, 0)
         values = scaler.inverse(ahead)[place, steps]
         if not np.isfinite(values).all():
             bad = int(np.argmin(np.isfinite(values).all(axis=1)))
@@ -95,23 +116,22 @@ class Model:
         return values, series, steps
 
     def _numbers(self, past: Panel) -> np.ndarray:
-        """Which of the series that it learned from each one is, if they have their own networks."""
+        """Which of the series that have networks of their own each channel of each series is."""
         places = self.places(past)
         if self.network.n_series is not None and (places < 0).any():
             raise ValueError(
                 f"There is no network for {past.label(int(np.argmin(places)))}: with "
-                f"pooling='local' each of the {self.network.n_series} series of the training data "
+                f"pooling='local' each of the {self.history.n_series} series of the training data "
                 "has its own. Fit with it, or use pooling='global'."
             )
-        return places
+        firsts = np.arange(self.channels) * self.history.n_series
+        return (firsts[:, None] + places).ravel()
 
     def _last_rows(self, past: Panel, scaler: SeriesScaler) -> np.ndarray:
-        """What the network reads, of shape (series, lookback, columns)."""
+        """What the network reads, of shape (channels * series, lookback, columns)."""
         lookback = self.network.lookback
         past = past if (past.lengths == lookback).all() else past.tail(lookback)
-        targets = scaler.transform(past.targets, past.offsets, self.network.dtype)
-        rows = self.encoder.rows(targets, past.covariates, past.where)
-        return rows.reshape(past.n_series, lookback, -1)
+        return self.rows(past, scaler).reshape(self.channels * past.n_series, lookback, -1)
 
     def _known(
         self,

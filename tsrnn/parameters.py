@@ -53,6 +53,7 @@ CONSTRAINTS: dict[str, list] = {
     "short_series": [StrOptions({"raise", "drop", "pad"})],
     "handle_unknown": [StrOptions({"error", "ignore"})],
     "n_members": [COUNT],
+    "channels": [StrOptions({"joint", "independent"})],
     "pooling": [StrOptions({"global", "local"})],
     "refit": ["boolean"],
     "verbose": ["verbose"],

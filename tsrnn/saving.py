@@ -114,15 +114,16 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(encoder.mean.shape == encoder.deviation.shape, "the scales of covariates")
     _check(encoder.mean.shape == (columns.past + columns.known,), "the scales of covariates")
     history = _history_of(arrays, facts["history"])
-    _check(network.n_series in (None, history.n_series), "the networks of series")
     held = () if history.covariates is None else history.covariates.columns
     labels = [label for name in CovariateEncoder.KINDS for label in getattr(encoder, name)]
     _check(set(labels) == set(held), "the covariates")
     scaler = SeriesScaler.__new__(SeriesScaler)
     scaler.mean, scaler.deviation = arrays["scaler.mean"], arrays["scaler.deviation"]
-    shape = (history.n_series, columns.targets)
+    _check(columns.targets in (1, history.n_targets), "the targets")
+    n_series = history.n_series * (history.n_targets // columns.targets)
+    _check(network.n_series in (None, n_series), "the networks of series")
+    shape = (history.n_series, history.n_targets)
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
-    _check(history.n_targets == columns.targets, "the targets")
     _check(bool((history.lengths >= network.lookback).all()), "the last rows")
     return Model(network, encoder, scaler, history, int(facts["horizon"]))
 
