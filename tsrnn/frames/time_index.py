@@ -108,30 +108,25 @@ def _timeline(rows: Rows, rule: Rule) -> Timeline:
     return make_timeline(meant_starts(anchors, seconds), rule, anchors.tz)
 
 
-def _numbers(timeline: Timeline, rows: Rows) -> Iterator[tuple[slice, np.ndarray]]:
-    """How many steps after the first of its series each row is, part by part."""
-    series = rows.series
-    for start in range(0, len(series), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        yield part, timeline.numbers(rows.index[part], series[part])
+def _numbers(timeline: Timeline, rows: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """How many rows and how many steps after the first of its series each row is, part by part."""
+    for start in range(0, len(rows.index), _CHUNK):
+        stop = min(start + _CHUNK, len(rows.index))
+        series = rows.series_between(start, stop)
+        places = np.arange(start, stop) - rows.offsets[series]
+        yield places, timeline.numbers(rows.index[start:stop], series)
 
 
 def _is_even(timeline: Timeline, rows: Rows) -> bool:
     if isinstance(rows.index, pd.RangeIndex):
         return True
-    series = rows.series
-    return all(
-        np.array_equal(found, np.arange(part.start, part.start + len(found)) - first)
-        for part, found in _numbers(timeline, rows)
-        for first in [rows.offsets[:-1][series[part]]]
-    )
+    return all(np.array_equal(places, found) for places, found in _numbers(timeline, rows))
 
 
 def _numbers_with_gaps(timeline: Timeline, rows: Rows, allowed: bool) -> np.ndarray:
-    numbers = np.concatenate([found for _, found in _numbers(timeline, rows)])
-    wrong = numbers < 0
-    if not allowed:
-        wrong = numbers != np.arange(len(numbers)) - rows.offsets[:-1][rows.series]
+    parts = zip(*_numbers(timeline, rows), strict=True)
+    places, numbers = (np.concatenate(part) for part in parts)
+    wrong = numbers < 0 if allowed else numbers != places
     if wrong.any():
         bad = rows.series_of(int(np.argmax(wrong)))
         part = slice(rows.offsets[bad], rows.offsets[bad + 1])
@@ -305,7 +300,8 @@ def _check_order(rows: Rows) -> None:
     check_stamps(index, name)
     if rows.ids is None and index.is_monotonic_increasing and index.is_unique:
         return
-    back = np.diff(ticks_of(index)) <= 0
+    ticks = ticks_of(index)
+    back = ticks[1:] <= ticks[:-1]
     back[rows.offsets[1:-1] - 1] = False  # from one series to the next
     if not back.any():
         return
