@@ -13,7 +13,7 @@ from tsrnn.scaling import NORMALIZATIONS, SMALLEST_SCALE, SeriesScaler, location
 
 def scaler_of(values):
     """Of a single series."""
-    return SeriesScaler(values, np.array([0, len(values)]))
+    return SeriesScaler.fitted(values, np.array([0, len(values)]))
 
 
 def scaled(scaler, values, dtype="float64"):
@@ -28,7 +28,7 @@ def test_each_series_is_scaled_as_if_it_were_alone():
     random = np.random.default_rng(0)
     series = [random.normal(5 * k, 1 + k, (rows, 2)) for k, rows in enumerate([1, 7, 300, 2])]
     offsets = np.cumsum([0, *map(len, series)])
-    together = SeriesScaler(np.concatenate(series), offsets)
+    together = SeriesScaler.fitted(np.concatenate(series), offsets)
     for number, values in enumerate(series):
         alone = scaler_of(values)
         np.testing.assert_allclose(together.mean[number], alone.mean[0], rtol=1e-14)

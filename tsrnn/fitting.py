@@ -81,13 +81,13 @@ def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: s
 def new_model(forecaster: Any, panel: Panel, lookback: int, random: Any) -> Model:
     """An untrained network for a panel, with new scales and categories."""
     past = [*panel.past, *panel.static]
-    encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
+    encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
     architecture = _architecture(forecaster, encoder.columns(panel.n_targets))
     network = Network(
         architecture, lookback, forecaster.normalize, forecaster.dtype, forecaster.device
     )
     network.initialize(random)
-    scaler = SeriesScaler(panel.targets, panel.offsets)
+    scaler = SeriesScaler.fitted(panel.targets, panel.offsets)
     return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
 
 
