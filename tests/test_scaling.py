@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tsrnn.scaling import NORMALIZATIONS, SMALLEST_SCALE, SeriesScaler, location_and_scale
+from tsrnn.scaling import (
+    LARGEST_VALUE,
+    NORMALIZATIONS,
+    SMALLEST_SCALE,
+    SeriesScaler,
+    location_and_scale,
+)
 
 # The series
 
@@ -116,18 +122,10 @@ def test_any_unit(exponent):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("largest", [1e160, 1e200, 1e300, np.finfo("f8").max])
-def test_the_largest_numbers_work_or_are_refused(largest):
+@pytest.mark.parametrize("largest", [1e160, 1e200, 1e300, LARGEST_VALUE])
+def test_the_largest_numbers_work(largest):
     values = largest * np.array([[1.0], [-1.0], [0.5], [1.0]])
-    try:
-        scaler = scaler_of(values)
-    except ValueError as error:
-        message = str(error)
-    else:
-        np.testing.assert_allclose(scaled(scaler, values, "float64").std(), 1)
-        message = f"too large {largest:g}"
-    assert "too large" in message
-    assert f"{largest:g}" in message
+    np.testing.assert_allclose(scaled(scaler_of(values), values, "float64").std(), 1)
 
 
 # Windows

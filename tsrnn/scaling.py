@@ -51,25 +51,14 @@ class SeriesScaler:
         Parameters
         ----------
         values : ndarray, shape (rows, columns)
-            All series, one after another.
+            All series, one after another; none is beyond ``LARGEST_VALUE``.
         offsets : ndarray of int64, shape (series + 1,)
             Where each series begins, and where the last one ends.
-
-        Raises
-        ------
-        ValueError
-            If a value is larger than ``LARGEST_VALUE``.
         """
         # Between -1 and 1 first: then no square is too large or too small, whatever the unit.
         starts, lengths = offsets[:-1], np.diff(offsets)[:, None]
         low = np.minimum.reduceat(values, starts, axis=0).astype(np.float64)
         high = np.maximum.reduceat(values, starts, axis=0).astype(np.float64)
-        largest = np.maximum(np.abs(low), np.abs(high)).max()
-        if largest > LARGEST_VALUE:
-            raise ValueError(
-                f"The values are too large to compute with: the largest is {largest:g}, "
-                f"{LARGEST_VALUE:g} is the most. Divide them by a constant first."
-            )
         middle, half = (low + high) / 2, (high - low) / 2
         constant = low == high
         unit = np.where(constant, 1.0, half)

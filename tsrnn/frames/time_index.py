@@ -330,7 +330,8 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     name, step, index = rows.label(series), timeline.step_name, rows.part(series)
     off, jumps = numbers < 0, np.flatnonzero(np.diff(numbers) != 1)
     if not off.any() and 2 * jumps.size < numbers.size:
-        return _gaps(timeline, numbers, jumps, name)
+        code = " with .asfreq(...) or .reindex(...)" * (rows.ids is None)
+        return _gaps(timeline, numbers, jumps, name, code)
     row = int(np.argmax(off)) if off.any() else int(jumps[0]) + 1
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
@@ -339,16 +340,21 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
             "is not on it."
         )
     before = rows.input_row(int(rows.offsets[series]) + row - 1)
-    length = ticks_of(index)[row] - ticks_of(index)[row - 1]
-    span = pd.Timedelta(length, index.unit) if isinstance(index, pd.DatetimeIndex) else length
+    span = ticks_of(index)[row] - ticks_of(index)[row - 1]
+    code = ""
+    if isinstance(index, pd.DatetimeIndex):
+        span = pd.Timedelta(span, index.unit)
+        code = f", for example with {name}.resample(...).mean()" * (rows.ids is None)
     return ValueError(
         f"The time stamps of {name} are irregular: the step from row {before} ({index[row - 1]}) "
         f"to row {place} ({index[row]}) is {span}, but the frequency is {step}. Bring them to a "
-        f"constant step first, for example with {name}.resample(...).mean()."
+        f"constant step first{code}."
     )
 
 
-def _gaps(timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str) -> ValueError:
+def _gaps(
+    timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str, code: str
+) -> ValueError:
     shown = [
         np.arange(numbers[i] + 1, min(numbers[i + 1], numbers[i] + 1 + _SHOWN))
         for i in jumps[:_SHOWN]
@@ -359,7 +365,6 @@ def _gaps(timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str)
     more = ", ..." if count > len(missing) else ""
     return ValueError(
         f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
-        f"{listed}{more} ({count} missing in all). Insert them with .asfreq(...) or "
-        ".reindex(...) and fill in their values, or have both done by "
-        'missing="ffill", "interpolate" or "mask".'
+        f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
+        'have both done by missing="ffill", "interpolate" or "mask".'
     )
