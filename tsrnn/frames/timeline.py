@@ -243,7 +243,7 @@ class _Ticks(Timeline):
 
     def moved(self, numbers: np.ndarray) -> Timeline:
         anchors = self.stamps(numbers, np.arange(len(self.anchors)))
-        if isinstance(self.anchors, pd.RangeIndex):
+        if len(self.anchors) == 1 and isinstance(self.anchors, pd.RangeIndex):
             anchors = self._with_freq(anchors)
         return replace(self, anchors=anchors)
 
