@@ -52,6 +52,8 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     X = as_pandas(X)
     if not isinstance(X, pd.Series | pd.DataFrame | np.ndarray | list | tuple):
         raise TypeError(f"X must be a Series, DataFrame, array or list, not {type_name(X)}.")
+    if isinstance(X, pd.DataFrame):
+        check_unique(X, "X")
     index = X.index if isinstance(X, pd.Series | pd.DataFrame) else None
     if index is not None and len(X) and past.timeline is not None:
         series, stamps = _whose(X, past, roles)
@@ -168,7 +170,6 @@ def _known_columns(X: Any, past: Panel, roles: Roles) -> pd.DataFrame | None:
         frame = frame.set_axis(columns, axis=1)
     elif isinstance(X, pd.DataFrame):
         frame = X
-        check_unique(X, "X")
         keys = roles.id_col, roles.time_col
         optional = {*keys, *roles.targets, *(past.names or ()), *past.past, *past.static}
         check_columns(X.columns, past.known, optional, "X")

@@ -211,6 +211,8 @@ def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
         split = all(target in labels for target in roles.targets)
         long = split and not levels and roles.time_col in labels
         split = split and (long or levels or "target_col" in roles.changed)
+        if not split:
+            _check_wide(data, roles, [] if levels else [roles.time_col], name)
     if not split:
         return _Parts(*read_numbers(data, name), None, data, name, name, name)
     targets = pd.DataFrame({target: data[target] for target in roles.targets}, copy=False)
@@ -263,6 +265,20 @@ def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name:
             raise ValueError(
                 f"{parameter}={value!r} is not among the columns of {name}: {columns}."
             )
+
+
+def _check_wide(frame: pd.DataFrame, roles: Roles, keys: list, name: str) -> None:
+    """Text beside dates, or a key without them: a long frame whose columns have other names."""
+    labels = list(frame.columns)
+    text = any(pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes)
+    dates = any(pd.api.types.is_datetime64_any_dtype(dtype) for dtype in frame.dtypes)
+    named = any(label in labels for label in [roles.id_col, roles.time_col])
+    if text and (dates or named):
+        absent = [label for label in [*keys, *roles.targets] if label not in labels]
+        raise ValueError(
+            f"{name} looks like a long frame, but has no column {absent}; it has {labels}. Say "
+            "what they are by id_col, time_col and target_col."
+        )
 
 
 def _key_columns(frame: pd.DataFrame, roles: Roles, long: bool) -> list:
