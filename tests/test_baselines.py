@@ -55,7 +55,7 @@ def test_season_of_one_repeats_the_last_value():
 @pytest.mark.parametrize(
     ("horizon", "season", "message"),
     [
-        (1, 4, "3 rows; a season of 4 needs at least 4"),
+        (1, 4, "values has 3 rows; season 4 needs at least 4"),
         (0, 1, "horizon 0 and season 1 must both be at least 1"),
         (1, 0, "horizon 1 and season 0 must both be at least 1"),
     ],

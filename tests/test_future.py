@@ -175,7 +175,10 @@ def test_several_unnamed_targets_beside_a_long_frame():
     [
         (pd.DataFrame(index=pd.date_range("2024-07-01", periods=2)), ["which of the 3", "Multi"]),
         (LONG.set_index("ds"), ["which of the 3 series"]),
-        (LONG.assign(shop=1).set_index(["shop", "unique_id", "ds"]), ["2 levels", "needs 1"]),
+        (
+            LONG.assign(shop=1).set_index(["shop", "unique_id", "ds"]),
+            ["2 levels", "has 1: ['unique_id']"],
+        ),
     ],
 )
 def test_rows_without_the_right_keys(X, words):

@@ -294,6 +294,21 @@ def test_periods_and_integers(whole):
         assert forecast["ds"].to_list() == expected
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_rows_numbered_through_all_series(step):
+    """Such a level is a RangeIndex, and so are the ends of series of one length."""
+    frame = pd.DataFrame({"key": np.repeat(["a", "b", "c"], 10), "y": np.arange(30.0)})
+    frame.index = pd.RangeIndex(0, 30 * step, step)
+    panel = read_training(frame.set_index("key", append=True).swaplevel()["y"], None, ROLES)
+    assert forecasts(panel, 1).index.to_list() == [
+        ("a", 10 * step),
+        ("b", 20 * step),
+        ("c", 30 * step),
+    ]
+    some = panel.select(np.array([0, 2]))
+    assert forecasts(some, 1).index.to_list() == [("a", 10 * step), ("c", 30 * step)]
+
+
 def test_holidays():
     day = pd.offsets.CustomBusinessDay(holidays=["2024-01-15", "2024-02-19"])
     stamps = indexes(day, lengths=(30, 4, 12))

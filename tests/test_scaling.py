@@ -6,14 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tsrnn.scaling import NORMALIZATIONS, SMALLEST_SCALE, SeriesScaler, location_and_scale
+from tsrnn.scaling import (
+    LARGEST_VALUE,
+    NORMALIZATIONS,
+    SMALLEST_SCALE,
+    SeriesScaler,
+    location_and_scale,
+)
 
 # The series
 
 
 def scaler_of(values):
     """Of a single series."""
-    return SeriesScaler(values, np.array([0, len(values)]))
+    return SeriesScaler.fitted(values, np.array([0, len(values)]))
 
 
 def scaled(scaler, values, dtype="float64"):
@@ -28,7 +34,7 @@ def test_each_series_is_scaled_as_if_it_were_alone():
     random = np.random.default_rng(0)
     series = [random.normal(5 * k, 1 + k, (rows, 2)) for k, rows in enumerate([1, 7, 300, 2])]
     offsets = np.cumsum([0, *map(len, series)])
-    together = SeriesScaler(np.concatenate(series), offsets)
+    together = SeriesScaler.fitted(np.concatenate(series), offsets)
     for number, values in enumerate(series):
         alone = scaler_of(values)
         np.testing.assert_allclose(together.mean[number], alone.mean[0], rtol=1e-14)
@@ -116,18 +122,10 @@ def test_any_unit(exponent):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("largest", [1e160, 1e200, 1e300, np.finfo("f8").max])
-def test_the_largest_numbers_work_or_are_refused(largest):
+@pytest.mark.parametrize("largest", [1e160, 1e200, 1e300, LARGEST_VALUE])
+def test_the_largest_numbers_work(largest):
     values = largest * np.array([[1.0], [-1.0], [0.5], [1.0]])
-    try:
-        scaler = scaler_of(values)
-    except ValueError as error:
-        message = str(error)
-    else:
-        np.testing.assert_allclose(scaled(scaler, values, "float64").std(), 1)
-        message = f"too large {largest:g}"
-    assert "too large" in message
-    assert f"{largest:g}" in message
+    np.testing.assert_allclose(scaled(scaler_of(values), values, "float64").std(), 1)
 
 
 # Windows

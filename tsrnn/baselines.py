@@ -88,5 +88,5 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     if horizon < 1 or season < 1:
         raise ValueError(f"horizon {horizon} and season {season} must both be at least 1.")
     if len(known) < season:
-        raise ValueError(f"{len(known)} rows; a season of {season} needs at least {season}.")
+        raise ValueError(f"values has {len(known)} rows; season {season} needs at least {season}.")
     return known[len(known) - season + np.arange(horizon) % season]

@@ -342,10 +342,10 @@ def _default_features(times: pd.DatetimeIndex, encoding: str) -> list[str]:
 def _check_features(features: list, encoding: str) -> None:
     unknown = [name for name in features if name not in _KNOWN]
     if unknown:
-        raise ValueError(f"features has {unknown}; there are {', '.join(_KNOWN)}.")
+        raise ValueError(f"features names {unknown}; there are {', '.join(_KNOWN)}.")
     repeated = sorted({name for name in features if features.count(name) > 1})
     if repeated:
-        raise ValueError(f"features has {repeated} more than once.")
+        raise ValueError(f"features names {repeated} more than once.")
     unlisted = [name for name in features if name in _CYCLES and not _CYCLES[name].listed]
     if unlisted and encoding != "cyclic":
         raise ValueError(
@@ -373,7 +373,7 @@ def _times(X: pd.DataFrame, time_col: str) -> pd.DatetimeIndex:
     if time_col in X.columns:
         column = X[time_col]
         if column.ndim > 1:
-            raise ValueError(f"X has {column.shape[1]} columns named {time_col!r}, instead of one.")
+            raise ValueError(f"X has {column.shape[1]} columns named {time_col!r}; keep one.")
         index = pd.Index(column, dtype=column.dtype)
     else:
         index = X.index.get_level_values(-1)

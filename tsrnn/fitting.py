@@ -86,14 +86,14 @@ def new_model(
     Each network has a generator in ``random`` that chooses its weights.
     """
     past = [*panel.past, *panel.static]
-    encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
+    encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
     counts = counts_of(forecaster, panel)
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     architecture = _architecture(forecaster, columns, *counts)
     settings = forecaster.normalize, forecaster.dtype, forecaster.device
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
-    scaler = SeriesScaler(panel.targets, panel.offsets)
+    scaler = SeriesScaler.fitted(panel.targets, panel.offsets)
     return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
 
 

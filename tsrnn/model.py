@@ -68,7 +68,7 @@ class Model:
         places = self.places(panel)
         if (places >= 0).all():
             return self.scaler.take(places)
-        scaler, known = SeriesScaler(panel.targets, panel.offsets), places >= 0
+        scaler, known = SeriesScaler.fitted(panel.targets, panel.offsets), places >= 0
         scaler.mean[known] = self.scaler.mean[places[known]]
         scaler.deviation[known] = self.scaler.deviation[places[known]]
         return scaler

@@ -104,21 +104,12 @@ def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
 def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
     columns = network.architecture.columns
-    encoder = CovariateEncoder.__new__(CovariateEncoder)
-    for name in CovariateEncoder.KINDS:
-        setattr(encoder, name, list(facts["encoder"][name]))
-    categories, encoder.handle_unknown = facts["categories"]
-    encoder.categories = {label: pd.Index(index) for label, index in categories}
-    encoder.mean, encoder.deviation = arrays["encoder.mean"], arrays["encoder.deviation"]
-    _check(encoder.columns(columns.targets) == columns, "the covariates")
-    _check(encoder.mean.shape == encoder.deviation.shape, "the scales of covariates")
-    _check(encoder.mean.shape == (columns.past + columns.known,), "the scales of covariates")
+    encoder = _encoder_of(arrays, facts, columns)
     history = _history_of(arrays, facts["history"])
     held = () if history.covariates is None else history.covariates.columns
     labels = [label for name in CovariateEncoder.KINDS for label in getattr(encoder, name)]
     _check(set(labels) == set(held), "the covariates")
-    scaler = SeriesScaler.__new__(SeriesScaler)
-    scaler.mean, scaler.deviation = arrays["scaler.mean"], arrays["scaler.deviation"]
+    scaler = SeriesScaler(arrays["scaler.mean"], arrays["scaler.deviation"])
     _check(columns.targets in (1, history.n_targets), "the targets")
     n_series = history.n_series * (history.n_targets // columns.targets)
     _check(network.n_series in (None, n_series), "the networks of series")
@@ -126,6 +117,24 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
     _check(bool((history.lengths >= network.lookback).all()), "the last rows")
     return Model(network, encoder, scaler, history, int(facts["horizon"]))
+
+
+def _encoder_of(
+    arrays: dict[str, np.ndarray], facts: dict[str, Any], columns: Columns
+) -> CovariateEncoder:
+    kinds = {name: list(facts["encoder"][name]) for name in CovariateEncoder.KINDS}
+    categories, handle_unknown = facts["categories"]
+    encoder = CovariateEncoder(
+        **kinds,
+        categories={label: pd.Index(index) for label, index in categories},
+        mean=arrays["encoder.mean"],
+        deviation=arrays["encoder.deviation"],
+        handle_unknown=handle_unknown,
+    )
+    _check(encoder.columns(columns.targets) == columns, "the covariates")
+    numbers = (columns.past + columns.known,)
+    _check(encoder.mean.shape == encoder.deviation.shape == numbers, "the scales of covariates")
+    return encoder
 
 
 def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network:

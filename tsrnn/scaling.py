@@ -7,7 +7,7 @@ which lets the network forecast beyond what it has seen (Kim et al., RevIN, 2022
 
 from __future__ import annotations
 
-from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,48 +21,44 @@ _CHUNK = 1 << 20
 NORMALIZATIONS = (None, "last", "mean", "standard", "robust")
 
 
+@dataclass(frozen=True, eq=False)
 class SeriesScaler:
     """Mean and standard deviation of each column of each series.
 
     A constant column becomes 0, and moves by its own size.
 
-    Parameters
-    ----------
-    values : ndarray, shape (rows, columns)
-        All series, one after another.
-    offsets : ndarray of int64, shape (series + 1,)
-        Where each series begins, and where the last one ends.
-
     Attributes
     ----------
     mean, deviation : ndarray, shape (series, columns)
 
-    Raises
-    ------
-    ValueError
-        If a value is larger than ``LARGEST_VALUE``.
-
     Examples
     --------
     >>> values, offsets = np.array([[1.0], [3.0], [50.0], [70.0]]), np.array([0, 2, 4])
-    >>> scaler = SeriesScaler(values, offsets)
+    >>> scaler = SeriesScaler.fitted(values, offsets)
     >>> scaler.transform(values, offsets, "float64").ravel()
     array([-1.,  1., -1.,  1.])
     >>> scaler.inverse(np.array([[[5.0]], [[5.0]]])).ravel()
     array([ 7., 110.])
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray):
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def fitted(cls, values: np.ndarray, offsets: np.ndarray) -> SeriesScaler:
+        """That of some series.
+
+        Parameters
+        ----------
+        values : ndarray, shape (rows, columns)
+            All series, one after another; none is beyond ``LARGEST_VALUE``.
+        offsets : ndarray of int64, shape (series + 1,)
+            Where each series begins, and where the last one ends.
+        """
         # Between -1 and 1 first: then no square is too large or too small, whatever the unit.
         starts, lengths = offsets[:-1], np.diff(offsets)[:, None]
         low = np.minimum.reduceat(values, starts, axis=0).astype(np.float64)
         high = np.maximum.reduceat(values, starts, axis=0).astype(np.float64)
-        largest = np.maximum(np.abs(low), np.abs(high)).max()
-        if largest > LARGEST_VALUE:
-            raise ValueError(
-                f"The values are too large to compute with: the largest is {largest:g}, "
-                f"{LARGEST_VALUE:g} is the most. Divide them by a constant first."
-            )
         middle, half = (low + high) / 2, (high - low) / 2
         constant = low == high
         unit = np.where(constant, 1.0, half)
@@ -71,15 +67,15 @@ class SeriesScaler:
         shape -= _by_row(mean, offsets)
         np.square(shape, out=shape)
         deviation = np.sqrt(np.add.reduceat(shape, starts, axis=0) / lengths)
-        self.mean = np.where(constant, low, middle + unit * mean)
         size = np.where(low == 0, 1.0, np.abs(low))
-        self.deviation = np.where(constant, size, unit * deviation)
+        return cls(
+            np.where(constant, low, middle + unit * mean),
+            np.where(constant, size, unit * deviation),
+        )
 
     def take(self, series: np.ndarray) -> SeriesScaler:
         """That of some of the series."""
-        taken = copy(self)
-        taken.mean, taken.deviation = self.mean[series], self.deviation[series]
-        return taken
+        return SeriesScaler(self.mean[series], self.deviation[series])
 
     def transform(self, values: np.ndarray, offsets: np.ndarray, dtype: str) -> np.ndarray:
         """Values in standard deviations from the mean, in the given precision."""

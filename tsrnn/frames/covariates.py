@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,20 +18,12 @@ _WHERE = "row {} of the covariates".format
 _AFRESH = "Begin afresh: fit(...) with warm_start=False."
 
 
+@dataclass(frozen=True, eq=False)
 class CovariateEncoder:
     """Which covariates there are, how numbers are scaled, which categories are known.
 
     Numbers are brought to mean 0 and standard deviation 1 over all rows; categories (everything
     else: strings, booleans, pandas' category) are numbered and never scaled.
-
-    Parameters
-    ----------
-    frame : DataFrame or None
-        The covariates of the training rows, of all series, without missing values.
-    past : sequence of labels
-        Columns that are known only up to now, or never change.
-    handle_unknown : {"error", "ignore"}
-        What to do with a category that was not there in training: refuse it, or read it as none.
 
     Attributes
     ----------
@@ -39,33 +33,64 @@ class CovariateEncoder:
         What each column of categories holds, in the order of its codes.
     mean, deviation : ndarray
         Of the numbers: past ones, then known ones.
+    handle_unknown : {"error", "ignore"}
+        What to do with a category that was not there in training: refuse it, or read it as none.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"price": [1.0, 3.0], "day": ["Mon", "Tue"]})
-    >>> encoder = CovariateEncoder(frame, past=["price"], handle_unknown="error")
+    >>> encoder = CovariateEncoder.fitted(frame, past=["price"], handle_unknown="error")
     >>> encoder.columns(targets=1)
     Columns(targets=1, past=1, known=0, past_categories=(), known_categories=(2,))
     >>> encoder.known(frame, "float32").ravel()
     array([0., 1.], dtype=float32)
     """
 
-    KINDS = ("past_numbers", "known_numbers", "past_categories", "known_categories")
+    KINDS: ClassVar = ("past_numbers", "known_numbers", "past_categories", "known_categories")
 
-    def __init__(self, frame: pd.DataFrame | None, past: Sequence[Hashable], handle_unknown: str):
+    past_numbers: list[Hashable]
+    known_numbers: list[Hashable]
+    past_categories: list[Hashable]
+    known_categories: list[Hashable]
+    categories: dict[Hashable, pd.Index]
+    mean: np.ndarray
+    deviation: np.ndarray
+    handle_unknown: str
+
+    @classmethod
+    def fitted(
+        cls, frame: pd.DataFrame | None, past: Sequence[Hashable], handle_unknown: str
+    ) -> CovariateEncoder:
+        """That of some covariates.
+
+        Parameters
+        ----------
+        frame : DataFrame or None
+            The covariates of the training rows, of all series, without missing values.
+        past : sequence of labels
+            Columns that are known only up to now, or never change.
+        handle_unknown : {"error", "ignore"}
+            As the attribute.
+        """
         frame = pd.DataFrame() if frame is None else frame
-        self.handle_unknown = handle_unknown
         numbers = [label for label in frame if is_number(frame[label])]
-        categories = [label for label in frame if label not in numbers]
-        self.past_numbers, self.known_numbers = _parted(numbers, past)
-        self.past_categories, self.known_categories = _parted(categories, past)
-        self.categories = {label: _categories(frame[label]) for label in categories}
-        values = _values(frame, self.past_numbers + self.known_numbers)
+        others = [label for label in frame if label not in numbers]
+        past_numbers, known_numbers = _parted(numbers, past)
+        values = _values(frame, past_numbers + known_numbers)
+        mean, deviation = np.zeros(0), np.ones(0)
         if values.size:
-            scaler = SeriesScaler(values, np.array([0, len(values)]))
-            self.mean, self.deviation = scaler.mean[0], scaler.deviation[0]
-        else:
-            self.mean, self.deviation = np.zeros(0), np.ones(0)
+            scaler = SeriesScaler.fitted(values, np.array([0, len(values)]))
+            mean, deviation = scaler.mean[0], scaler.deviation[0]
+        categories = {label: _categories(frame[label]) for label in others}
+        return cls(
+            past_numbers,
+            known_numbers,
+            *_parted(others, past),
+            categories,
+            mean,
+            deviation,
+            handle_unknown,
+        )
 
     def columns(self, targets: int) -> Columns:
         """What the rows that ``rows`` makes hold."""

@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
-from tsrnn.frames.panels import Future, Panel, Roles, check_count
-from tsrnn.frames.reading import check_columns
+from tsrnn.frames.panels import Future, Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, series_and_stamps, series_label
-from tsrnn.frames.values import as_pandas, check_unique, numbered_columns, read_covariates
+from tsrnn.frames.values import (
+    as_pandas,
+    check_unique,
+    numbered_columns,
+    read_covariates,
+    type_name,
+)
 
 
 def read_future(X: Any, past: Panel, roles: Roles) -> Future:
@@ -46,9 +51,11 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     """
     X = as_pandas(X)
     if not isinstance(X, pd.Series | pd.DataFrame | np.ndarray | list | tuple):
-        kind = "None" if X is None else type(X).__name__
-        raise TypeError(f"X must be a Series, DataFrame, array or list, not {kind}.")
-    if isinstance(X, pd.Series | pd.DataFrame) and len(X) and past.timeline is not None:
+        raise TypeError(f"X must be a Series, DataFrame, array or list, not {type_name(X)}.")
+    if isinstance(X, pd.DataFrame):
+        check_unique(X, "X")
+    index = X.index if isinstance(X, pd.Series | pd.DataFrame) else None
+    if index is not None and len(X) and past.timeline is not None:
         series, stamps = _whose(X, past, roles)
         steps = past.timeline.locate(stamps, series, "X", past.label)
     elif past.n_series > 1 and len(X):
@@ -60,7 +67,6 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     covariates = _covariates(X, past, roles, series, steps, rows)
     if covariates is not None or past.ids is not None:
         _check_once(series, steps, stamps, past)
-    index = X.index if isinstance(X, pd.Series | pd.DataFrame) else None
     return Future(series, steps, covariates, index)
 
 
@@ -85,11 +91,17 @@ def _numbers_of(ids: pd.Index | None, codes: np.ndarray, past: Panel) -> np.ndar
     """The numbers of the series with these keys; the only one may go without or by any."""
     if past.ids is None:
         if ids is not None and len(ids) > 1:
-            raise ValueError(f"X has rows of {len(ids)} series, but there is one to forecast from.")
+            raise ValueError(
+                f"X has rows of {len(ids)} series, but there is one to forecast from; keep those "
+                "that follow it."
+            )
         return np.zeros(len(codes), dtype=np.int64)
     if ids is None or ids.nlevels != past.ids.nlevels:
-        found = 0 if ids is None else ids.nlevels
-        raise ValueError(f"X has keys of {found} levels; the forecaster needs {past.ids.nlevels}.")
+        found = [] if ids is None else list(ids.names)
+        raise ValueError(
+            f"X has keys of {len(found)} levels {found}; the history has {past.ids.nlevels}: "
+            f"{list(past.ids.names)}."
+        )
     numbers = past.ids.get_indexer(ids)
     if (numbers < 0).any():
         first = int(np.argmax(numbers < 0))
@@ -108,7 +120,7 @@ def _no_keys(past: Panel, roles: Roles) -> str:
 
 
 def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel) -> None:
-    if stamps is None or len(series) < 2:
+    if stamps is None:
         return
     order = np.lexsort((steps, series))
     same = (np.diff(series[order]) == 0) & (np.diff(steps[order]) == 0)
@@ -116,7 +128,8 @@ def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel)
         first, again = order[int(np.argmax(same)) :][:2].tolist()
         of = "" if past.ids is None else f" of {past.label(int(series[first]))}"
         raise ValueError(
-            f"X has duplicate time stamps: {stamps[first]}{of} stands in rows {first} and {again}."
+            f"X has duplicate time stamps: {stamps[first]}{of} stands in rows {first} and {again}; "
+            "keep one of them."
         )
 
 
@@ -157,13 +170,12 @@ def _known_columns(X: Any, past: Panel, roles: Roles) -> pd.DataFrame | None:
         frame = frame.set_axis(columns, axis=1)
     elif isinstance(X, pd.DataFrame):
         frame = X
-        check_unique(X, "X")
         keys = roles.id_col, roles.time_col
         optional = {*keys, *roles.targets, *(past.names or ()), *past.past, *past.static}
         check_columns(X.columns, past.known, optional, "X")
     elif past.known:
         raise ValueError(
             f"X must be a DataFrame with the covariates {list(past.known)}, which are known in "
-            "advance."
+            f"advance, not {type_name(X)}."
         )
     return read_covariates(frame[list(past.known)], "X") if past.known else None

@@ -1,4 +1,4 @@
-"""Missing values: where they are, and what they are filled with; never across series."""
+"""Missing and infinite values: where they are, and what fills the missing; never across series."""
 
 from __future__ import annotations
 
@@ -9,53 +9,57 @@ import pandas as pd
 
 from tsrnn.frames.rows import Rows
 from tsrnn.frames.values import is_number
+from tsrnn.scaling import LARGEST_VALUE
 
 
-def check_present(values: np.ndarray, columns: Any, rows: Rows) -> None:
-    """Refuse missing and infinite targets, of shape (n_rows, n_targets)."""
-    if np.isfinite(values).all():
-        return
-    missing = np.isnan(values)
-    if missing.any():
-        code = "" if columns is None else f", for example with {rows.name}.interpolate()"
-        raise _bad(missing, "missing values (NaN)", _targets(columns, values), rows, code)
-    check_finite(values, columns, rows)
-
-
-def check_finite(values: np.ndarray, columns: Any, rows: Rows) -> None:
-    """Refuse infinite targets; missing ones may be there."""
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise _bad(infinite, "infinite values (inf)", _targets(columns, values), rows)
+def check_targets(values: np.ndarray, columns: Any, rows: Rows, *, present: bool) -> None:
+    """Refuse infinite and immense targets, and missing ones where all must be `present`."""
+    names = columns
+    if values.shape[1] == 1:
+        names = None  # a single target goes without saying
+    elif columns is None:
+        names = range(values.shape[1])
+    if present:
+        alone = columns is not None and rows.ids is None
+        code = f", for example with {rows.name}.interpolate()" * alone
+        _check_present(np.isnan(values), names, rows, code)
+    _check_size(values, names, rows)
 
 
 def check_covariates(frame: pd.DataFrame, rows: Rows, *, present: bool) -> None:
-    """Refuse infinite covariates, and missing ones where all must be `present`."""
+    """Refuse infinite and immense covariates, and missing ones where all must be `present`."""
     for label, column in frame.items():
-        missing = column.isna().to_numpy()[:, None]
-        if present and missing.any():
-            raise _bad(missing, "missing values (NaN)", [label], rows)
+        if present:
+            _check_present(column.isna().to_numpy()[:, None], [label], rows)
         if is_number(column):
-            infinite = np.isinf(_numbers(column))[:, None]
-            if infinite.any():
-                raise _bad(infinite, "infinite values (inf)", [label], rows)
+            _check_size(_numbers(column)[:, None], [label], rows)
 
 
-def _targets(columns: Any, values: np.ndarray) -> Any:
-    """What to call the columns; a single target goes without saying."""
-    if values.shape[1] == 1:
-        return None
-    return range(values.shape[1]) if columns is None else columns
+def _check_present(missing: np.ndarray, names: Any, rows: Rows, code: str = "") -> None:
+    if missing.any():
+        fill = f'Fill or drop them first{code}, or have them filled by missing="ffill".'
+        raise _bad(missing, "missing values (NaN)", names, rows, fill)
 
 
-def _bad(bad: np.ndarray, what: str, columns: Any, rows: Rows, code: str = "") -> ValueError:
+def _check_size(values: np.ndarray, names: Any, rows: Rows) -> None:
+    # NaN counts for neither; no second array of this length is made.
+    low = float(np.fmin.reduce(values, axis=None, initial=0))
+    high = float(np.fmax.reduce(values, axis=None, initial=0))
+    if max(-low, high) <= LARGEST_VALUE:
+        return
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise _bad(infinite, "infinite values (inf)", names, rows, "Fill or drop them first.")
+    what = f"values too large to compute with (beyond {LARGEST_VALUE:g})"
+    large = np.abs(values) > LARGEST_VALUE
+    raise _bad(large, what, names, rows, "Divide them by a constant first.")
+
+
+def _bad(bad: np.ndarray, what: str, names: Any, rows: Rows, advice: str) -> ValueError:
     row, column = divmod(int(np.argmax(bad)), bad.shape[1])
-    where = rows.where(row) + ("" if columns is None else f", column {columns[column]!r}")
-    fill = "" if what.startswith("inf") else ', or have them filled by missing="ffill"'
-    return ValueError(
-        f"{rows.name} has {what}: {int(bad.sum())} of {bad.size}, the first in {where}. "
-        f"Fill or drop them first{code}{fill}."
-    )
+    where = rows.where(row) + ("" if names is None else f", column {names[column]!r}")
+    count = f"{int(bad.sum())} of {bad.size}"
+    return ValueError(f"{rows.name} has {what}: {count}, the first in {where}. {advice}")
 
 
 # Filling

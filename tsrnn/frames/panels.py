@@ -291,3 +291,15 @@ def check_count(count: int, expected: int, name: str) -> None:
             f"{name} has {count} features, but RNNForecaster is expecting {expected} features as "
             "input."
         )
+
+
+def check_columns(columns: Any, expected: Any, optional: Any, name: str) -> None:
+    """Refuse columns that are not those of the training data."""
+    unknown = [column for column in columns if column not in expected and column not in optional]
+    absent = [column for column in expected if column not in columns]
+    if unknown or absent:
+        words = [f"{absent} missing"] * bool(absent) + [f"{unknown} unexpected"] * bool(unknown)
+        raise ValueError(
+            f"{name} does not have the columns that the forecaster was fitted on: "
+            f"{' and '.join(words)}. Expected: {list(expected)}."
+        )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
-from tsrnn.frames.panels import Panel, Roles, check_count
+from tsrnn.frames.panels import Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
 from tsrnn.frames.time_index import read_times
 from tsrnn.frames.values import as_pandas, check_unique, read_covariates, read_numbers
@@ -136,14 +136,11 @@ def _without_holes(
 ) -> Panel:
     """The panel with values at all steps: those that are missing are refused or filled."""
     rows, x_rows = replace(rows, name=parts.y_name), replace(rows, name=parts.x_name)
-    values, covariates = panel.targets, panel.covariates
-    if how == "raise":
-        missing.check_present(values, panel.columns, rows)
-    else:
-        missing.check_finite(values, panel.columns, rows)
+    values, covariates, present = panel.targets, panel.covariates, how == "raise"
+    missing.check_targets(values, panel.columns, rows, present=present)
     if covariates is not None:
-        missing.check_covariates(covariates, x_rows, present=how == "raise")
-    if how == "raise":
+        missing.check_covariates(covariates, x_rows, present=present)
+    if present:
         return panel
     holes = np.isnan(values).any() or (covariates is not None and covariates.isna().any(axis=None))
     if numbers is None and not holes:
@@ -176,8 +173,9 @@ def _read_weights(sample_weight: Any, length: int) -> np.ndarray | None:
             f"sample_weight must have a number for each of the {length} rows; its shape is "
             f"{weights.shape}."
         )
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        row = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        row = int(np.argmin(usable))
         raise ValueError(f"sample_weight is {weights[row]} in row {row}; 0 is the least.")
     if not weights.any():
         raise ValueError("sample_weight is zero in every row; there would be nothing to learn.")
@@ -213,6 +211,8 @@ def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
         split = all(target in labels for target in roles.targets)
         long = split and not levels and roles.time_col in labels
         split = split and (long or levels or "target_col" in roles.changed)
+        if not split:
+            _check_wide(data, roles, [] if levels else [roles.time_col], name)
     if not split:
         return _Parts(*read_numbers(data, name), None, data, name, name, name)
     targets = pd.DataFrame({target: data[target] for target in roles.targets}, copy=False)
@@ -267,6 +267,20 @@ def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name:
             )
 
 
+def _check_wide(frame: pd.DataFrame, roles: Roles, keys: list, name: str) -> None:
+    """Text beside dates, or a key without them: a long frame whose columns have other names."""
+    labels = list(frame.columns)
+    text = any(pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes)
+    dates = any(pd.api.types.is_datetime64_any_dtype(dtype) for dtype in frame.dtypes)
+    named = any(label in labels for label in [roles.id_col, roles.time_col])
+    if text and (dates or named):
+        absent = [label for label in [*keys, *roles.targets] if label not in labels]
+        raise ValueError(
+            f"{name} looks like a long frame, but has no column {absent}; it has {labels}. Say "
+            "what they are by id_col, time_col and target_col."
+        )
+
+
 def _key_columns(frame: pd.DataFrame, roles: Roles, long: bool) -> list:
     keys = [roles.id_col, roles.time_col] if long else []
     return [column for column in keys if column in list(frame.columns)]
@@ -302,18 +316,6 @@ def _long_names(parts: _Parts, rows: Rows, roles: Roles) -> tuple | None:
 
 
 # Covariates and histories
-
-
-def check_columns(columns: Any, expected: Any, optional: Any, name: str) -> None:
-    """Refuse columns that are not those of the training data."""
-    unknown = [column for column in columns if column not in expected and column not in optional]
-    absent = [column for column in expected if column not in columns]
-    if unknown or absent:
-        words = [f"{absent} missing"] * bool(absent) + [f"{unknown} unexpected"] * bool(unknown)
-        raise ValueError(
-            f"{name} does not have the columns that the forecaster was fitted on: "
-            f"{' and '.join(words)}. Expected: {list(expected)}."
-        )
 
 
 def _like_fitted(frame: Any, fitted: Any) -> pd.DataFrame | None:

@@ -43,16 +43,15 @@ class Rows:
         """Number of rows of each series."""
         return np.diff(self.offsets)
 
-    @property
-    def series(self) -> np.ndarray:
-        """The number of the series of each row."""
-        if len(self.offsets) == 2:
-            return np.broadcast_to(np.int64(0), self.offsets[-1:])  # takes no memory
-        return np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
-
     def series_of(self, row: int) -> int:
         """The number of the series of one row."""
         return int(np.searchsorted(self.offsets, row, "right")) - 1
+
+    def series_between(self, start: int, stop: int) -> np.ndarray:
+        """The numbers of the series of the rows from `start` to `stop`."""
+        first, last = self.series_of(start), self.series_of(stop - 1)
+        bounds = np.clip(self.offsets[first : last + 2], start, stop)
+        return np.repeat(np.arange(first, last + 1), np.diff(bounds))
 
     def part(self, number: int) -> Any:
         """The stamps of one series."""
@@ -141,14 +140,14 @@ def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Ind
         key = key.astype(np.int64) * len(level) + places
     # Numbers in the order of their first rows; those of sorted levels often are, and are short.
     codes = key if _counts_up(key) else pd.factorize(key)[0]
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
+    first = np.append(0, np.flatnonzero(np.diff(np.maximum.accumulate(codes))) + 1)
     return codes, index[first].droplevel(-1)
 
 
 def _counts_up(key: np.ndarray) -> bool:
     """Whether the numbers begin at 0 and never go up by more than 1, nor down."""
-    step = np.diff(key, prepend=-1)
-    return bool(((step == 0) | (step == 1)).all()) and (not len(key) or key[0] == 0)
+    step = np.diff(key)
+    return key[0] == 0 and bool(((step == 0) | (step == 1)).all())
 
 
 def _check_keys(codes: np.ndarray, where: str) -> None:
@@ -162,10 +161,11 @@ def _check_keys(codes: np.ndarray, where: str) -> None:
 
 def _sorted(codes: np.ndarray, ticks: np.ndarray) -> np.ndarray:
     """The rows series by series, each in the order of time."""
-    order, codes = np.argsort(ticks), codes.astype(np.int64)
-    for part in (codes & 0xFFFF, codes >> 16):  # a stable sort of 16 bits counts: quick
+    order = np.argsort(ticks)
+    for shift in (0, 16):  # a stable sort of 16 bits counts: quick
+        part = (codes >> shift).astype(np.uint16)
         if part.any():
-            order = order[np.argsort(part[order].astype(np.uint16), kind="stable")]
+            order = order[np.argsort(part[order], kind="stable")]
     return order
 
 

@@ -108,30 +108,25 @@ def _timeline(rows: Rows, rule: Rule) -> Timeline:
     return make_timeline(meant_starts(anchors, seconds), rule, anchors.tz)
 
 
-def _numbers(timeline: Timeline, rows: Rows) -> Iterator[tuple[slice, np.ndarray]]:
-    """How many steps after the first of its series each row is, part by part."""
-    series = rows.series
-    for start in range(0, len(series), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        yield part, timeline.numbers(rows.index[part], series[part])
+def _numbers(timeline: Timeline, rows: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """How many rows and how many steps after the first of its series each row is, part by part."""
+    for start in range(0, len(rows.index), _CHUNK):
+        stop = min(start + _CHUNK, len(rows.index))
+        series = rows.series_between(start, stop)
+        places = np.arange(start, stop) - rows.offsets[series]
+        yield places, timeline.numbers(rows.index[start:stop], series)
 
 
 def _is_even(timeline: Timeline, rows: Rows) -> bool:
     if isinstance(rows.index, pd.RangeIndex):
         return True
-    series = rows.series
-    return all(
-        np.array_equal(found, np.arange(part.start, part.start + len(found)) - first)
-        for part, found in _numbers(timeline, rows)
-        for first in [rows.offsets[:-1][series[part]]]
-    )
+    return all(np.array_equal(places, found) for places, found in _numbers(timeline, rows))
 
 
 def _numbers_with_gaps(timeline: Timeline, rows: Rows, allowed: bool) -> np.ndarray:
-    numbers = np.concatenate([found for _, found in _numbers(timeline, rows)])
-    wrong = numbers < 0
-    if not allowed:
-        wrong = numbers != np.arange(len(numbers)) - rows.offsets[:-1][rows.series]
+    parts = zip(*_numbers(timeline, rows), strict=True)
+    places, numbers = (np.concatenate(part) for part in parts)
+    wrong = numbers < 0 if allowed else numbers != places
     if wrong.any():
         bad = rows.series_of(int(np.argmax(wrong)))
         part = slice(rows.offsets[bad], rows.offsets[bad + 1])
@@ -305,7 +300,8 @@ def _check_order(rows: Rows) -> None:
     check_stamps(index, name)
     if rows.ids is None and index.is_monotonic_increasing and index.is_unique:
         return
-    back = np.diff(ticks_of(index)) <= 0
+    ticks = ticks_of(index)
+    back = ticks[1:] <= ticks[:-1]
     back[rows.offsets[1:-1] - 1] = False  # from one series to the next
     if not back.any():
         return
@@ -334,7 +330,8 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     name, step, index = rows.label(series), timeline.step_name, rows.part(series)
     off, jumps = numbers < 0, np.flatnonzero(np.diff(numbers) != 1)
     if not off.any() and 2 * jumps.size < numbers.size:
-        return _gaps(timeline, numbers, jumps, name)
+        code = " with .asfreq(...) or .reindex(...)" * (rows.ids is None)
+        return _gaps(timeline, numbers, jumps, name, code)
     row = int(np.argmax(off)) if off.any() else int(jumps[0]) + 1
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
@@ -343,16 +340,21 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
             "is not on it."
         )
     before = rows.input_row(int(rows.offsets[series]) + row - 1)
-    length = ticks_of(index)[row] - ticks_of(index)[row - 1]
-    span = pd.Timedelta(length, index.unit) if isinstance(index, pd.DatetimeIndex) else length
+    span = ticks_of(index)[row] - ticks_of(index)[row - 1]
+    code = ""
+    if isinstance(index, pd.DatetimeIndex):
+        span = pd.Timedelta(span, index.unit)
+        code = f", for example with {name}.resample(...).mean()" * (rows.ids is None)
     return ValueError(
         f"The time stamps of {name} are irregular: the step from row {before} ({index[row - 1]}) "
         f"to row {place} ({index[row]}) is {span}, but the frequency is {step}. Bring them to a "
-        f"constant step first, for example with {name}.resample(...).mean()."
+        f"constant step first{code}."
     )
 
 
-def _gaps(timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str) -> ValueError:
+def _gaps(
+    timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str, code: str
+) -> ValueError:
     shown = [
         np.arange(numbers[i] + 1, min(numbers[i + 1], numbers[i] + 1 + _SHOWN))
         for i in jumps[:_SHOWN]
@@ -363,7 +365,6 @@ def _gaps(timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str)
     more = ", ..." if count > len(missing) else ""
     return ValueError(
         f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
-        f"{listed}{more} ({count} missing in all). Insert them with .asfreq(...) or "
-        ".reindex(...) and fill in their values, or have both done by "
-        'missing="ffill", "interpolate" or "mask".'
+        f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
+        'have both done by missing="ffill", "interpolate" or "mask".'
     )

@@ -125,8 +125,7 @@ class Timeline(ABC):
         return steps
 
     def _end(self, number: int, label: str) -> str:
-        this = np.array([number])
-        last, first = self.stamps(np.arange(2), np.repeat(this, 2))
+        last, first = self.stamps(np.arange(2), np.full(2, number))
         of = f" of {label}" if len(self.anchors) > 1 else ""
         return f"The history{of} ends at {last}; the first step after it is {first}."
 
@@ -244,7 +243,7 @@ class _Ticks(Timeline):
 
     def moved(self, numbers: np.ndarray) -> Timeline:
         anchors = self.stamps(numbers, np.arange(len(self.anchors)))
-        if isinstance(self.anchors, pd.RangeIndex):
+        if len(self.anchors) == 1 and isinstance(self.anchors, pd.RangeIndex):
             anchors = self._with_freq(anchors)
         return replace(self, anchors=anchors)
 
@@ -433,9 +432,14 @@ def _check_same_kind(timeline: Timeline, rows: Any, name: str, end: str) -> None
     check_stamps(rows, name)
     ours, theirs = timeline.tz, getattr(rows, "tz", None)
     if str(ours) != str(theirs):
+        how = "tz_localize" if ours is None or theirs is None else "tz_convert"
+        zone = None if ours is None else str(ours)
         raise ValueError(
-            f"{name} has time zone {theirs}, the history {ours}; use tz_convert or "
-            f"tz_localize. {end}"
+            f"{name} has time zone {theirs}, the history {ours}; bring it there with "
+            f"{how}({zone!r}). {end}"
         )
     if isinstance(anchors, pd.PeriodIndex) and anchors.dtype != rows.dtype:
-        raise ValueError(f"{name} has dtype {rows.dtype}, the history {anchors.dtype}. {end}")
+        raise ValueError(
+            f"{name} has dtype {rows.dtype}, the history {anchors.dtype}; bring it there with "
+            f"asfreq({anchors.freqstr!r}). {end}"
+        )

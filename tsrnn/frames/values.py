@@ -126,7 +126,8 @@ def _check_covariate(column: pd.Series, where: str) -> None:
     _float_dtype(column, where)
 
 
-def _type_name(data: Any) -> str:
+def type_name(data: Any) -> str:
+    """How messages name what was handed in."""
     return "None" if data is None else type(data).__name__
 
 
@@ -172,11 +173,11 @@ def _check_array_type(data: Any, name: str) -> None:
         raise TypeError(f"{name} is sparse, a dense array is needed: {name}.toarray().")
     if not isinstance(data, np.ndarray | list | tuple):
         raise TypeError(
-            f"{name} must be a Series, DataFrame, array or list of numbers, not {_type_name(data)}."
+            f"{name} must be a Series, DataFrame, array or list of numbers, not {type_name(data)}."
         )
     if isinstance(data, list | tuple) and data and isinstance(data[0], pd.Series | pd.DataFrame):
         raise TypeError(
-            f"{name} is a {_type_name(data)} of pandas objects; make it one frame, a column for "
+            f"{name} is a {type_name(data)} of pandas objects; make it one frame, a column for "
             f"each target: pd.concat({name}, axis=1)."
         )
 
