@@ -69,7 +69,7 @@ def test_taylor_demand_begins_on_a_monday():
     )
     assert y.index.freqstr == "30min"
     assert y.between(18_000, 39_000).all()
-    by_weekday = y.groupby(y.index.weekday).mean()
+    by_weekday = y.groupby(y.index.day_of_week).mean()
     assert by_weekday.nsmallest(2).index.tolist() == [6, 5], "least on Sundays, then Saturdays"
     assert y.groupby(y.index.hour).mean().idxmin() in range(3, 6)
 
