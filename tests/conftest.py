@@ -5,7 +5,7 @@ import pytest
 
 from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
 
-CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+CELLS_OF_PYTORCH = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
 def named(architecture: Architecture, flat: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,18 +1,11 @@
 """Long frames of several series, and forecasts of them, for the tests of panels."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from tsrnn.frames.panels import Roles
 
 ROLES = Roles()
-
-
-def says(*words):
-    """A pattern for messages that hold all these words."""
-    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
 
 
 def indexes(freq="MS", tz=None, lengths=(5, 3, 8), start="2024-01-05"):

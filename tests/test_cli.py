@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 import tsrnn
-import tsrnn.cli
 from tsrnn import RNNForecaster
 from tsrnn.cli import main
 from tsrnn.cli.backtest import run_backtest
@@ -32,7 +31,7 @@ def csv(tmp_path):
         path = tmp_path / "input" / "series.csv"
         path.parent.mkdir(exist_ok=True)
         text = content if isinstance(content, str) else content.to_csv(index=False)
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
         return str(path)
 
     return write
@@ -161,6 +160,8 @@ def test_percentages_are_left_out_where_the_truth_is_zero():
         (["1949", "1950"], None, "1949-01-01"),
         (["20240506", "20240507"], None, "2024-05-06"),
         (["06.05.2024", "07.05.2024"], "%d.%m.%Y", "2024-05-06"),
+        (["05/31/2024", "06/01/2024"], None, "2024-05-31"),
+        (["05/05/2024", "06/06/2024"], None, "2024-05-05"),
     ],
 )
 def test_dates_are_read(csv, dates, date_format, first):
@@ -178,16 +179,30 @@ def test_dates_are_read(csv, dates, date_format, first):
         ('a,b\n1,"2\n', [], "does not read as CSV: "),
         ("t,v\n2024-01,1\n", ["--target", "V2"], "no column 'V2' among 't', 'v'"),
         ("day,v\n2024-01,1\n", ["--time", "days"], "among 'day', 'v'; did you mean 'day'?"),
-        ("t,v\n2024-01,a\n", [], "no column holds numbers to forecast; the columns are 't', 'v'"),
+        (
+            "t,v\n2024-01,a\n",
+            [],
+            "no column holds numbers to forecast: column 'v', data row 1: 'a'",
+        ),
+        ("t,v,w\n2024-01,5,\n2024-02,x,\n", [], "row 2: 'x' is not a number; column 'w' is empty"),
+        ("t,v\n2024-01,True\n", ["--target", "v"], "'v', data row 1: True is not a number"),
+        ("v\n2024-01\n", [], "no column holds numbers to forecast: 'v' is the only one"),
+        ("t;v\n2024-01;5\n", [], "one column, 't;v': fields are separated by commas, not ';'"),
+        ("t;v\n2024-01;5,1\n", [], "its rows have more fields than its header"),
+        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "is not written in UTF-8"),
         ("t,v,w\n2024-01,1,2\n", [], "several columns hold numbers: 'v', 'w'; name one with"),
-        ("s,t,v\n2024-01,2024-01,1\n", [], "several columns read as dates: 's', 't'; name one"),
+        ("s,t,v\n2024-01,2024-01,1\n", [], "several columns begin with a date: 's', 't'; name one"),
         ("t,v\n2024-01,1\n2024-02,x\n", ["--target", "v"], "'v', data row 2: 'x' is not a number"),
         (
             "t,v\n2024-01-01,1\n2024-02-30,2\n",
             ["--time", "t"],
             "'t', data row 2: '2024-02-30' does not read as a date; --date-format says",
         ),
-        ("t,v\n2024-01-01,1\n,2\n", ["--time", "t"], "'t', data row 2: nan is not a date"),
+        ("t,v\n2024-01-01,1\n,2\n", ["--time", "t"], "'t', data row 2: '' is not a date"),
+        ("t,v\n2024-01-01,1\nsoon,2\n", [], "'t', data row 2: 'soon' does not read as a date"),
+        ("t,v\n,1\n2024-01-01,2\n", [], "'t', data row 1: '' is not a date"),
+        ("t,v\n01.01.24,1\n01.02.24,2\n", [], "row 2: '01.02.24' begins with the day or with the"),
+        ("t,v\n1.2.24,1\n", ["--date-format", "%Y"], "no column has dates as in --date-format %Y"),
         ("t,v\n1,1\n2,2\n", ["--time", "t"], "'t', data row 1: '1' is a number, not a date"),
         ("t,v\nJan 1949,1\nFeb 1949,2\n", ["--time", "t"], "dates such as 'Jan 1949' need --date"),
         (
@@ -209,7 +224,7 @@ def test_a_missing_file(capsys):
 
 
 def test_columns_of_no_file(capsys):
-    assert "no FILE is given" in error_of(capsys, "forecast", "--target", "passengers")
+    assert "FILE.csv; none is given" in error_of(capsys, "forecast", "--target", "passengers")
 
 
 # --- mistakes in the series and the options -------------------------------------------------------
@@ -218,22 +233,57 @@ def test_columns_of_no_file(capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.iloc[:10], "10 rows"),
-        (lambda table: table.drop(30), ""),
-        (lambda table: pd.concat([table, table.iloc[-1:]]), ""),
-        (lambda table: table.iloc[::-1], ""),
-        (lambda table: table.assign(sales=table["sales"].where(table.index != 7)), ""),
-        (lambda table: table.assign(sales=table["sales"].replace(100.0, np.inf)), ""),
+        (lambda table: table.iloc[:10], "The series is too short: 10 rows; "),
+        (
+            lambda table: table.drop([30, 40, 41, 42]),
+            "column 'when' has gaps: at step MS there should also be 2022-07-01, 2023-05-01, "
+            "2023-06-01, ... (4 missing in all); write a row for each",
+        ),
+        (
+            lambda table: pd.concat([table, table.iloc[-2:]]),
+            "column 'when': 2024-11-01 stands in data rows 59 and 61 (2 repeated in all)",
+        ),
+        (
+            lambda table: table.iloc[::-1],
+            "column 'when', data row 2: 2024-11-01 comes after 2024-12-01; sort the rows by date",
+        ),
+        (
+            lambda table: table.assign(when=table["when"] + pd.to_timedelta(table.index**2, "h")),
+            "The time stamps of column 'when' are irregular: the step from row 0",
+        ),
+        (lambda table: table[:1], "column 'when': one date tells no step; --freq names it"),
+        (
+            lambda table: table.assign(sales=table["sales"].where(table.index < 58)),
+            "column 'sales', data row 59 (2024-11-01): no value (2 of 60 rows)",
+        ),
+        (
+            lambda table: pd.DataFrame({"sales": [5.0] * 3 + [np.inf] + [6.0] * 56}),
+            "column 'sales', data row 4: infinite (1 of 60 rows)",
+        ),
     ],
-    ids=["short", "gap", "duplicate", "unsorted", "missing", "infinite"],
+    ids=["short", "gap", "duplicate", "unsorted", "uneven", "single", "missing", "infinite"],
 )
 def test_what_is_wrong_with_the_series(csv, capsys, tmp_path, change, message):
     old = tmp_path / "forecast.csv"
     old.write_text("as it was")
     path = csv(change(monthly()))
-    assert message in error_of(capsys, "forecast", path, "--out", str(old), *SMALL)
+    error = error_of(capsys, "forecast", path, "--out", str(old), *SMALL)
+    assert message in error
+    assert "X" not in error, "this is what a program calls the series"
     assert old.read_text() == "as it was"
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["forecast.csv"]
+
+
+@pytest.mark.parametrize(
+    ("file", "freq", "message"),
+    [
+        (["when", "sales"], "D", "has gaps: at step D there should also be 2020-01-02, "),
+        (["when", "sales"], "MS2", "freq='MS2' is no frequency that pandas knows"),
+        (["sales"], "MS", "--freq MS is the step of dates, and the rows have none"),
+    ],
+)
+def test_a_step_that_is_not_that_of_the_dates(csv, capsys, file, freq, message):
+    assert message in error_of(capsys, "forecast", csv(monthly()[file]), "--freq", freq)
 
 
 def test_more_held_out_than_there_is(csv, capsys):
@@ -314,7 +364,7 @@ def test_ctrl_c(capsys, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tsrnn.cli, "read_series", interrupt)
+    monkeypatch.setattr("tsrnn.cli.forecast.read_series", interrupt)
     assert main(["forecast", "series.csv"]) == 130
     assert capsys.readouterr().err == "tsrnn: interrupted\n"
 

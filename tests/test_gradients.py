@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import CELLS, named
+from conftest import CELLS_OF_PYTORCH, named
 
+from tsrnn.kernels.cells import CELLS
 from tsrnn.kernels.reference import Reference
 from tsrnn.losses import LOSSES, Huber, SquaredError
 
@@ -88,7 +89,7 @@ def test_every_width(problem, hidden, inputs):
         assert relative(found[name], values) <= 1e-10, name
 
 
-@each_cell
+@pytest.mark.parametrize("cell", CELLS_OF_PYTORCH)
 @each_shape
 @each_dtype
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])

@@ -134,7 +134,16 @@ def test_files_and_functions_are_short(path):
     assert not long
 
 
-def test_importing_tsrnn_does_not_load_the_compiler():
-    heavy = "{'numba', 'llvmlite', 'matplotlib', 'tqdm'}"
-    program = f"import sys, tsrnn; loaded = {heavy} & set(sys.modules); assert not loaded, loaded"
+@pytest.mark.parametrize(
+    ("program", "later"),
+    [
+        ("import tsrnn", {"pandas", "sklearn", "numba"}),
+        ("from tsrnn import *", {"numba", "llvmlite", "matplotlib", "tqdm"}),
+        ("from tsrnn.cli import main", {"pandas", "sklearn", "numba", "matplotlib"}),
+    ],
+)
+def test_what_takes_time_is_imported_later(program, later):
+    program = (
+        f"{program}; import sys; loaded = {later} & set(sys.modules); assert not loaded, loaded"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from long_frames import LEVELS, LONG, ROLES, assert_same, forecasts, indexes, long_frame, says
+from long_frames import LEVELS, LONG, ROLES, assert_same, forecasts, indexes, long_frame
+from small import says
 
 from tsrnn.frames.future import read_future
 from tsrnn.frames.panels import Roles

@@ -95,6 +95,16 @@ def test_ticks_are_in_the_time_zone_of_the_series():
     assert {tick.minute for tick in midnights} == {0}  # UTC midnights would be at half past
 
 
+@pytest.mark.parametrize(("freq", "rows", "corner"), [("6h", 90, "2025"), ("h", 80, "23 Dec 2024")])
+def test_days_are_written_alike_among_days_and_among_hours(freq, rows, corner):
+    index = pd.date_range("2024-12-20", periods=rows, freq=freq)
+    figure = plot_forecast(*parts(index, blocks=1))
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    assert "21 Dec" in [tick.get_text() for tick in axis.get_ticklabels()]
+    assert axis.get_offset_text().get_text() == corner
+
+
 def test_writes_a_file(tmp_path):
     path = tmp_path / "forecast.svg"
     plot_forecast(*parts(pd.RangeIndex(100))).savefig(path)

@@ -1,8 +1,9 @@
 """The same seed and data give the same bits: again, and on any number of threads."""
 
 import pytest
-from conftest import CELLS
 from processes import fingerprint, fit, fit_and_fingerprint, run
+
+from tsrnn.kernels.cells import CELLS
 
 DEEP = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
 CASES = {

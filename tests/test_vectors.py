@@ -4,7 +4,6 @@ import platform
 
 import numpy as np
 import pytest
-from conftest import CELLS as CELL_NAMES
 from conftest import named
 from numba import types
 from numba.core import config
@@ -247,7 +246,7 @@ def assert_close(found, wanted):
 
 
 @each_dtype
-@pytest.mark.parametrize("cell", CELL_NAMES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_cells(dtype, cell):
     random = np.random.default_rng(0)
     equations, units, rows, width = CELLS[cell], 2, 3, machine().lanes(dtype)
@@ -330,6 +329,14 @@ def test_a_forecast_that_is_nan_has_a_loss_and_a_slope_that_are_nan(vectorised, 
 # Optimizers
 
 STEPS = 5
+OPTIMIZERS_OF_PYTORCH = {
+    "sgd": "SGD",
+    "momentum": "SGD",
+    "nesterov": "SGD",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "adamw": "AdamW",
+}
 
 
 def optimizer_of(name):
@@ -383,12 +390,10 @@ def numpy_steps(name, dtype, scale=1.0):
 def torch_steps(name, dtype, scale=1.0):
     """The same, by PyTorch."""
     torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-    kinds = {"sgd": "SGD", "momentum": "SGD", "nesterov": "SGD", "rmsprop": "RMSprop"}
-    kinds |= {"adam": "Adam", "adamw": "AdamW"}
     more = {"momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9, "nesterov": True}}
     weights, gradients = weights_and_gradients(dtype)
     parameter = torch.nn.Parameter(torch.from_numpy(weights.copy()))
-    kind = getattr(torch.optim, kinds[name])
+    kind = getattr(torch.optim, OPTIMIZERS_OF_PYTORCH[name])
     optimizer, found = kind([parameter], lr=0.01, weight_decay=0.1, **more.get(name, {})), []
     for step, gradient in enumerate(gradients, 1):
         optimizer.param_groups[0]["lr"] = 0.01 / step
@@ -399,9 +404,12 @@ def torch_steps(name, dtype, scale=1.0):
 
 
 @each_dtype
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("oracle", "name"),
+    [(numpy_steps, name) for name in OPTIMIZERS]
+    + [(torch_steps, name) for name in OPTIMIZERS_OF_PYTORCH],
+)
 @pytest.mark.parametrize("scale", [1.0, 0.25])
-@pytest.mark.parametrize("oracle", [numpy_steps, torch_steps])
 def test_optimizers(name, dtype, scale, oracle):
     found, wanted = kernel_steps(name, dtype, scale), oracle(name, dtype, scale)
     tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]

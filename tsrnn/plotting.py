@@ -130,6 +130,8 @@ def _name_axes(axes: Axes, series: pd.Series) -> None:
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator, tz=zone)
         formatter.formats[2] = "%d %b"  # days: a bare 15, as by default, is hard to tell as one
+        formatter.zero_formats[3] = "%d %b"  # midnights among hours
+        formatter.offset_formats[2:4] = "%Y", "%d %b %Y"
         axes.xaxis.set_major_formatter(formatter)
     stamp, value = series.index.name, series.name
     axes.set_xlabel(("time" if dated else "step") if stamp is None else str(stamp))

@@ -1,7 +1,7 @@
 """The command line: ``tsrnn forecast``, ``tsrnn warmup`` and ``tsrnn config``.
 
-What the user can mend is said in one line on the standard error, with exit status 2. Output files
-are written beside their place and renamed into it, so that none is ever half there.
+What the user can mend is said in one line on the standard error, with exit status 2. Only what a
+command needs is imported: ``--help`` and ``--version`` do not wait for pandas.
 """
 
 from __future__ import annotations
@@ -10,20 +10,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import pandas as pd
-
 import tsrnn
-from tsrnn.cli.backtest import run_backtest
-from tsrnn.cli.reading import read_series
-from tsrnn.cli.report import report
-from tsrnn.config import warmup
-from tsrnn.datasets import load_air_passengers
-from tsrnn.plotting import picture_formats, plot_forecast
 
 __all__ = ["main"]
 
@@ -120,8 +111,8 @@ def _add_forecast(commands: argparse._SubParsersAction[_Parser]) -> None:
     add(
         "--time",
         metavar="COL",
-        help="the column with the dates (default: the only one that reads as dates; where there "
-        "is none, rows are counted)",
+        help="the column with the dates (default: the only one that begins with a date; where "
+        "there is none, rows are counted)",
     )
     add("--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y")
     add("--freq", help="the step of the dates, such as MS or h (default: read off the dates)")
@@ -169,6 +160,8 @@ def _whole(least: int) -> Callable[[str], int]:
 
 
 def _warmup(args: argparse.Namespace) -> None:
+    from tsrnn.config import warmup
+
     chosen = {"cells": args.cell, "dtypes": args.dtype}
     start = time.perf_counter()
     warmup(**{name: tuple(values) for name, values in chosen.items() if values})
@@ -176,65 +169,6 @@ def _warmup(args: argparse.Namespace) -> None:
 
 
 def _forecast(args: argparse.Namespace) -> None:
-    _check_outputs(args)
-    series = _series(args)
-    forecast = _forecaster(args).fit(series).predict()
-    backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
-    if args.out:
-        with _replacing(args.out) as path:
-            forecast.to_csv(path, header=[str(series.name)])
-    if args.plot:
-        figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
-        with _replacing(args.plot) as path:
-            figure.savefig(path)
-    print(report(series, backtest, forecast))
+    from tsrnn.cli.forecast import run_forecast
 
-
-def _series(args: argparse.Namespace) -> pd.Series:
-    if args.file is None:
-        if args.target or args.time:
-            raise ValueError("--target and --time name columns of FILE.csv, but no FILE is given")
-        return load_air_passengers()
-    series, notes = read_series(args.file, args.target, args.time, args.date_format)
-    for note in notes:
-        _say(f"note: {note}")
-    return series
-
-
-def _forecaster(args: argparse.Namespace) -> tsrnn.RNNForecaster:
-    """A new forecaster with the parameters that were given, and its own defaults otherwise."""
-    names = ["cell", "lookback", "horizon", "hidden_size", "max_epochs", "freq", "random_state"]
-    given = {name: value for name in names if (value := getattr(args, name)) is not None}
-    if args.normalize is not None:
-        given["normalize"] = None if args.normalize == "none" else args.normalize
-    return tsrnn.RNNForecaster(**given, verbose=int(args.verbose))
-
-
-# --- output files ---------------------------------------------------------------------------------
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Find out before minutes of training that a result could not be written."""
-    for path in filter(None, (args.out, args.plot)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: there is no folder {path.parent}")
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{path} exists and is not a file")
-        if args.file is not None and path.resolve() == args.file.resolve():
-            raise ValueError(f"{path} is the series itself; write the result elsewhere")
-    if args.plot:
-        formats = picture_formats()
-        if args.plot.suffix[1:] not in formats:
-            raise ValueError(f"{args.plot}: a picture's name ends in .{', .'.join(formats)}")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside ``path``, which takes its name only once it is whole."""
-    path = path.resolve()
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    run_forecast(args)

@@ -7,14 +7,17 @@ user to see.
 from __future__ import annotations
 
 import difflib
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from tsrnn.cli.dates import first_row, looks_like_dates, read_dates
+
 __all__ = ["read_series"]
+
+_SHOWN = 3  # columns that a message explains
 
 
 def read_series(
@@ -29,8 +32,8 @@ def read_series(
     target : str or None
         The column to read; None for the only one that holds numbers.
     times : str or None
-        The column with the dates; None for the only one that reads as dates. Where there is none
-        either, rows are counted.
+        The column with the dates; None for the only one that begins with a date. Where there is
+        none either, rows are counted.
     date_format : str or None
         How dates are written, as for ``pandas.to_datetime``; None to see for oneself.
 
@@ -61,24 +64,34 @@ def read_series(
     else:
         target = _guess_target(table, times)
         notes.append(f"target is column {target!r}")
-    values = _numbers(table[target], target)
+    values = _numbers(table[target])
     index: pd.Index
     if times is None:
         index = pd.RangeIndex(len(values), name="step")
     else:
-        index = pd.DatetimeIndex(_dates(table[times], times, date_format), name=times)
+        index = pd.DatetimeIndex(read_dates(table[times], date_format), name=times)
     return pd.Series(values, index, name=target), notes
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not written in UTF-8: {error}") from error
     except pd.errors.EmptyDataError as error:
         raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
     except ValueError as error:
         raise ValueError(f"{path} does not read as CSV: {error}") from error
     if table.empty:
         raise ValueError(f"{path} has a header but no rows")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
+        raise ValueError(f"{path}: its rows have more fields than its header; commas separate them")
+    header = str(table.columns[0])
+    separator = next((mark for mark in ";\t" if mark in header), None)
+    if len(table.columns) == 1 and separator:
+        raise ValueError(
+            f"{path} has one column, {header!r}: fields are separated by commas, not {separator!r}"
+        )
     return table
 
 
@@ -94,10 +107,16 @@ def _guess_times(table: pd.DataFrame, target: str | None, date_format: str | Non
     dated = [
         str(name)
         for name, column in table.items()
-        if name != target and _reads_as_dates(column, date_format)
+        if name != target and looks_like_dates(column, date_format)
     ]
     if len(dated) > 1:
-        raise ValueError(f"several columns read as dates: {_names(dated)}; name one with --time")
+        raise ValueError(
+            f"several columns begin with a date: {_names(dated)}; name one with --time"
+        )
+    if date_format is not None and not dated:
+        raise ValueError(
+            f"no column has dates as in --date-format {date_format}; name one with --time"
+        )
     return dated[0] if dated else None
 
 
@@ -108,7 +127,9 @@ def _guess_target(table: pd.DataFrame, times: str | None) -> str:
         if name != times and column.notna().any()
     ]
     if not numeric:
-        raise ValueError(f"no column holds numbers to forecast; the columns are {_names(table)}")
+        others = [_not_a_number(table[name]) for name in table if name != times]
+        reasons = "; ".join(others[:_SHOWN]) or f"{times!r} is the only one"
+        raise ValueError(f"no column holds numbers to forecast: {reasons}")
     if len(numeric) > 1:
         raise ValueError(f"several columns hold numbers: {_names(numeric)}; name one with --target")
     return numeric[0]
@@ -118,67 +139,21 @@ def _names(columns: Iterable[object]) -> str:
     return ", ".join(repr(name) for name in columns)
 
 
-def _first(column: pd.Series, wrong: pd.Series) -> str:
-    """Where ``wrong`` holds first, and what stands there."""
-    row = int(wrong.to_numpy().argmax())
-    return f"data row {row + 1}: {column.iloc[row]!r}"
+def _numbers(column: pd.Series) -> np.ndarray:
+    if _others(column).any():
+        raise ValueError(_not_a_number(column))
+    return pd.to_numeric(column).to_numpy()
 
 
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = numbers.isna() & column.notna()
-    if wrong.any():
-        raise ValueError(f"column {name!r}, {_first(column, wrong)} is not a number")
-    return numbers.to_numpy()
+def _others(column: pd.Series) -> pd.Series:
+    """Which rows hold neither a number nor nothing."""
+    if pd.api.types.is_bool_dtype(column):
+        return column.notna()
+    return pd.to_numeric(column, errors="coerce").isna() & column.notna()
 
 
-def _reads_as_dates(column: pd.Series, date_format: str | None) -> bool:
-    if pd.api.types.is_numeric_dtype(column):  # a year, a price, a number of passengers?
-        return False
-    try:
-        _dates(column, "", date_format)
-    except ValueError:
-        return False
-    return True
-
-
-def _dates(column: pd.Series, name: str, date_format: str | None) -> pd.Series:
-    """``column`` as dates, all written in one way and, if in any, in one time zone."""
-    if pd.api.types.is_numeric_dtype(column):
-        column = column.map(str)
-        other = ~column.str.fullmatch(r"\d{4}|\d{8}")  # neither 1949 nor 19491201
-        if date_format is None and other.any():
-            raise ValueError(
-                f"column {name!r}, {_first(column, other)} is a number, not a date; "
-                "rows are counted where the file has no dates"
-            )
-    try:
-        in_utc = _to_datetime(column, date_format, utc=True)
-    except (ValueError, Warning) as error:
-        raise ValueError(f"column {name!r}{_date_problem(column, date_format)}") from error
-    if in_utc.isna().any():
-        raise ValueError(f"column {name!r}, {_first(column, in_utc.isna())} is not a date")
-    try:
-        return _to_datetime(column, date_format, utc=False)
-    except (ValueError, Warning) as error:
-        raise ValueError(
-            f"column {name!r} holds dates of several UTC offsets; write all of them in one"
-        ) from error
-
-
-def _to_datetime(column: pd.Series, date_format: str | None, *, utc: bool) -> pd.Series:
-    """``pandas.to_datetime`` without the guesses that it only warns of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # no format: each date read on its own
-        warnings.simplefilter("error", FutureWarning)  # several UTC offsets: a column of objects
-        return pd.to_datetime(column, format=date_format, utc=utc)
-
-
-def _date_problem(column: pd.Series, date_format: str | None) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        dates = pd.to_datetime(column, format=date_format, utc=True, errors="coerce")
-    if dates.isna().any():
-        first = _first(column, dates.isna())
-        return f", {first} does not read as a date; --date-format says how they are written"
-    return f": dates such as {column.iloc[0]!r} need --date-format to say how they are written"
+def _not_a_number(column: pd.Series) -> str:
+    others = _others(column)
+    if not others.any():
+        return f"column {column.name!r} is empty"
+    return f"column {column.name!r}, {first_row(column, others)} is not a number"

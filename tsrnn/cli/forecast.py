@@ -1,0 +1,93 @@
+"""The command ``tsrnn forecast``: from a file to a forecast on the screen, in a file, in a picture.
+
+Output files are written beside their place and renamed into it, so that none is ever half there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from tsrnn import RNNForecaster
+from tsrnn.cli.backtest import run_backtest
+from tsrnn.cli.checking import check_series
+from tsrnn.cli.reading import read_series
+from tsrnn.cli.report import report
+from tsrnn.datasets import load_air_passengers
+from tsrnn.plotting import picture_formats, plot_forecast
+
+__all__ = ["run_forecast"]
+
+
+def run_forecast(args: argparse.Namespace) -> None:
+    """Run the command ``tsrnn forecast``."""
+    _check_outputs(args)
+    series = _series(args)
+    forecast = _forecaster(args).fit(series).predict()
+    backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
+    if args.out:
+        with _replacing(args.out) as path:
+            forecast.to_csv(path, header=[str(series.name)])
+    if args.plot:
+        figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
+        with _replacing(args.plot) as path:
+            figure.savefig(path)
+    print(report(series, backtest, forecast))
+
+
+def _series(args: argparse.Namespace) -> pd.Series:
+    if args.file is None:
+        if args.target or args.time or args.date_format:
+            raise ValueError("--target, --time and --date-format are for a FILE.csv; none is given")
+        series = load_air_passengers()
+    else:
+        series, notes = read_series(args.file, args.target, args.time, args.date_format)
+        for note in notes:
+            print(f"tsrnn: note: {note}", file=sys.stderr)
+    check_series(series, args.freq)
+    return series
+
+
+def _forecaster(args: argparse.Namespace) -> RNNForecaster:
+    """A new forecaster with the parameters that were given, and its own defaults otherwise."""
+    names = ["cell", "lookback", "horizon", "hidden_size", "max_epochs", "freq", "random_state"]
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if args.normalize is not None:
+        given["normalize"] = None if args.normalize == "none" else args.normalize
+    return RNNForecaster(**given, verbose=int(args.verbose))
+
+
+# --- output files ---------------------------------------------------------------------------------
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Find out before minutes of training that a result could not be written."""
+    for path in filter(None, (args.out, args.plot)):
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: there is no folder {path.parent}")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} exists and is not a file")
+        if args.file is not None and path.resolve() == args.file.resolve():
+            raise ValueError(f"{path} is the series itself; write the result elsewhere")
+    if args.plot:
+        formats = picture_formats()
+        if args.plot.suffix[1:].lower() not in formats:
+            raise ValueError(f"{args.plot}: a picture's name ends in .{', .'.join(formats)}")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside ``path``, which takes its name only once it is whole."""
+    path = path.resolve()
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
