@@ -27,7 +27,7 @@ LAYERS = [
     ["frames"],
     ["windows"],
     ["training"],
-    ["losses", "optimizers", "schedules"],
+    ["linear", "losses", "optimizers", "schedules"],
     ["network"],
     ["kernels"],
     ["baselines", "metrics", "persistence", "scaling"],
@@ -38,6 +38,7 @@ ROOMS = {
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
+    "scipy": ["linear"],
     "sklearn": ["calendar", "forecaster", "parameters"],
     "tqdm": ["training"],
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.kernels import Architecture, Columns
+from tsrnn.linear import ridge
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
@@ -82,7 +83,7 @@ def new_model(forecaster: Any, panel: Panel, lookback: int, random: Any) -> Mode
     """An untrained network for a panel, with new scales and categories."""
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
-    architecture = _architecture(forecaster, encoder.columns(panel.n_targets))
+    architecture = _architecture(forecaster, encoder.columns(panel.n_targets), lookback)
     network = Network(
         architecture, lookback, forecaster.normalize, forecaster.dtype, forecaster.device
     )
@@ -102,12 +103,12 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets)
     network = model.network.copy()
-    network.check_same(_architecture(forecaster, columns))
+    network.check_same(_architecture(forecaster, columns, network.lookback))
     history = panel.tail(network.lookback)
     return replace(model, network=network, scaler=model.scaler_of(panel), history=history)
 
 
-def _architecture(forecaster: Any, columns: Columns) -> Architecture:
+def _architecture(forecaster: Any, columns: Columns, lookback: int) -> Architecture:
     cell = forecaster.cell
     architecture = Architecture(
         f"rnn_{forecaster.activation}" if cell == "rnn" else cell,
@@ -117,6 +118,7 @@ def _architecture(forecaster: Any, columns: Columns) -> Architecture:
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq",
+        lookback if forecaster.linear_skip else 0,
     )
     if architecture.n_parameters > LARGEST_NETWORK:
         raise ValueError(
@@ -153,6 +155,12 @@ def examples_of(forecaster: Any, model: Model, panel: Panel) -> Examples:
             _relative_weights(panel.weights, validation + lookback, block, "validate on")
         weights = weights.astype(model.network.dtype)
     return Examples(series, training, validation, weights)
+
+
+def start_at_linear_model(network: Network, examples: Examples) -> None:
+    """With a skip path, have an untrained network forecast what the linear model does."""
+    if network.architecture.skip:
+        network.start_at(*ridge(network, examples.series, examples.training, examples.weights))
 
 
 def _relative_weights(

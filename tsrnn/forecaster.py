@@ -21,14 +21,15 @@ from tsrnn.fitting import (
     readable,
     roles_of,
     settings_of,
+    start_at_linear_model,
     trainable,
 )
-from tsrnn.frames import Panel, read_future, read_history, read_training
+from tsrnn.frames import read_future, read_history, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
 from tsrnn.persistence import write_model
 from tsrnn.saving import to_parts
-from tsrnn.training import Settings, Trainer
+from tsrnn.training import Examples, Settings, Trainer
 
 
 class RNNForecaster(RegressorMixin, BaseEstimator):
@@ -66,6 +67,10 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         the steps to come (Sutskever et al., 2014; Cho et al., 2014). With covariates known in
         advance, a step of "direct" depends on those of its own step in a linear way; a decoder
         reads them step by step, so that their effect may depend on anything.
+    linear_skip : bool, default=False
+        Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
+        LSTNet), least squares fixed before training, which starts there. It is hard to beat (Zeng
+        et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -142,7 +147,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     validation_scores_ : list of float or None
         Loss on the validation windows after each epoch; None without early stopping.
     best_loss_ : float
-        Lowest of the validation scores, or of the loss curve without early stopping.
+        Lowest of the validation scores (of the linear model's too, with ``linear_skip``), or of the
+        loss curve without early stopping.
     n_iter_ : int
         Epochs trained.
     n_features_in_ : int
@@ -177,6 +183,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         bidirectional: bool = False,
         dropout: float = 0.0,
         strategy: str = "direct",
+        linear_skip: bool = False,
         normalize: str | None = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
@@ -215,6 +222,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.strategy = strategy
+        self.linear_skip = linear_skip
         self.normalize = normalize
         self.loss = loss
         self.optimizer = optimizer
@@ -273,10 +281,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         FloatingPointError
             If the loss becomes infinite or NaN. The weights are those from before.
         """
-        panel, model, random = self._prepare(X, y, sample_weight)
-        if self.warm_start and hasattr(self, "_model"):
-            model.go_on_from(self._model)
-        self._train(model, panel, settings_of(self), random)
+        examples, model, random = self._prepare(X, y, sample_weight)
+        self._train(model, examples, settings_of(self), random)
         self._note_features(X)
         return self
 
@@ -306,9 +312,9 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         if self.early_stopping:
             raise ValueError("partial_fit cannot stop early; set early_stopping=False.")
         going_on = hasattr(self, "_model")
-        panel, model, random = self._prepare(X, y, sample_weight, going_on)
+        examples, model, random = self._prepare(X, y, sample_weight, going_on)
         settings = replace(settings_of(self), max_epochs=1, lr_schedule="constant")
-        self._train(model, panel, settings, random, going_on)
+        self._train(model, examples, settings, random, going_on)
         self._note_features(X)
         return self
 
@@ -443,28 +449,33 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, going_on: bool = False
-    ) -> tuple[Panel, Model, np.random.Generator]:
+    ) -> tuple[Examples, Model, np.random.Generator]:
         """What to learn from, the network that is to learn it, and what orders its windows."""
         self._validate_params()
         panel = read_training(X, y, roles_of(self), sample_weight)
         lookback = self.lookback_ if going_on else lookback_of(self, panel)
         panel = trainable(self, panel, lookback)
         if going_on:
-            return panel, following(self, self._model, panel), deepcopy(self._random)
+            model = following(self, self._model, panel)
+            return examples_of(self, model, panel), model, deepcopy(self._random)
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         model = new_model(self, panel, lookback, np.random.default_rng(seed[0]))
-        return panel, model, np.random.default_rng(seed[1])
+        examples = examples_of(self, model, panel)
+        if self.warm_start and hasattr(self, "_model"):
+            model.go_on_from(self._model)
+        else:
+            start_at_linear_model(model.network, examples)
+        return examples, model, np.random.default_rng(seed[1])
 
     def _train(
         self,
         model: Model,
-        panel: Panel,
+        examples: Examples,
         settings: Settings,
         random: np.random.Generator,
         going_on: bool = False,
     ) -> None:
         """Train, then keep what came of it."""
-        examples = examples_of(self, model, panel)
         memory = self._memory if going_on else None
         trainer = Trainer(model.network, examples, settings, [random], memory)
         history = trainer.run()

@@ -105,16 +105,24 @@ class Network:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
         Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
-        have about the length 1. Each member has a generator of its own.
+        have about the length 1. Each member has a generator of its own. A skip path is 0.
         """
         views = _views(self.engine.parameters, self.architecture.parameter_shapes())
         for name, members in views.items():
             for values, each in zip(members, random, strict=True):
                 self._initialize(name, values, each)
 
+    def start_at(self, skip_weight: np.ndarray, skip_bias: np.ndarray) -> None:
+        """Forecast what the skip path does with these parameters: the head begins with zeros."""
+        self.parameters["skip.weight"][:] = skip_weight
+        self.parameters["skip.bias"][:] = skip_bias
+        for name, values in self.parameters.items():
+            if name.startswith("head"):
+                values[:] = 0
+
     def _initialize(self, name: str, values: np.ndarray, random: np.random.Generator) -> None:
         hidden = self.architecture.hidden_size
-        if values.ndim == 1:
+        if values.ndim == 1 or name.startswith("skip"):
             values[:] = 0
             if self.architecture.cell == "lstm" and "bias_ih" in name:
                 values[hidden : 2 * hidden] = 1

@@ -117,9 +117,11 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
     lookback, normalize, dtype = facts["network"]
     columns = architecture.columns
-    sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
+    sizes = [*columns[:3], *columns.categories, *architecture[2:6]]
+    sizes += [architecture.skip, lookback, facts["horizon"]]
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
+    _check(architecture.skip in (0, lookback), "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
     _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
     # before anything of this size is allocated
