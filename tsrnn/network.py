@@ -193,7 +193,7 @@ def _views(rows: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np
     views, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))
-        views[name] = rows[:, start : start + size].reshape(-1, *shape)
+        views[name] = rows[:, start : start + size].reshape(len(rows), *shape)
         start += size
     return views
 
