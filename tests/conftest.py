@@ -37,18 +37,21 @@ def problem():
         columns=None,
         decoder=False,
         weighted=False,
+        skip=0,
+        rows=60,
     ):
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
         inputs = columns.targets
-        architecture = Architecture(cell, columns, hidden, layers, directions, horizon, decoder)
+        sizes = hidden, layers, directions, horizon
+        architecture = Architecture(cell, columns, *sizes, decoder, skip)
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
-        series = random.normal(size=(60, columns.width)).astype(dtype)
+        series = random.normal(size=(rows, columns.width)).astype(dtype)
         for i, categories in enumerate(columns.categories):
-            series[:, columns.numbers + i] = random.integers(-1, categories, 60)
-        weights = random.uniform(0, 2, 60).astype(dtype) if weighted else None
-        starts = random.integers(0, 60 - steps - horizon, count)
+            series[:, columns.numbers + i] = random.integers(-1, categories, rows)
+        weights = random.uniform(0, 2, rows).astype(dtype) if weighted else None
+        starts = random.integers(0, rows - steps - horizon, count)
         location = random.normal(size=(count, inputs))
         scale = random.uniform(0.5, 2, (count, inputs))
         return engine, WindowSet(series, starts, location, scale, steps, weights).batch()

@@ -1,4 +1,4 @@
-"""Covariates, categories, the decoder and weights: kernels against differences and two oracles."""
+"""Covariates, categories, decoder, skip path, weights: kernels against differences and oracles."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ COLUMNS = {
     "all": Columns(2, 1, 2, (3,), (4, 40)),
 }
 each_columns = pytest.mark.parametrize("columns", COLUMNS.values(), ids=COLUMNS)
+each_skip = pytest.mark.parametrize("skip", [0, 4])
 each_strategy = pytest.mark.parametrize("decoder", [False, True], ids=["direct", "seq2seq"])
 
 
@@ -40,8 +41,12 @@ def assert_like_reference(engine, batch, tolerance, dropout=0.0):
 @each_shape
 @each_columns
 @each_strategy
-def test_kernels_agree_with_the_reference(problem, cell, layers, directions, columns, decoder):
-    options = {"columns": columns, "decoder": decoder, "horizon": 9, "weighted": True}
+@each_skip
+def test_kernels_agree_with_the_reference(
+    problem, cell, layers, directions, columns, decoder, skip
+):
+    options = {"columns": columns, "decoder": decoder, "skip": skip, "horizon": 9}
+    options["weighted"] = True
     engine, batch = problem(cell, layers, directions, **options)
     assert_like_reference(engine, batch, 1e-10, dropout=0.3)
 
@@ -67,11 +72,23 @@ def test_every_width_and_horizon(problem, hidden, horizon, targets, decoder):
     assert_like_reference(engine, batch, 1e-10)
 
 
+@pytest.mark.parametrize("skip", [1, 7, 15, 16, 40])
+@pytest.mark.parametrize("horizon", [1, 5, 16, 33])
+@pytest.mark.parametrize("targets", [1, 3, 16])
+@each_strategy
+def test_every_width_of_the_skip_path(problem, skip, horizon, targets, decoder):
+    """Read from a window that is two rows longer."""
+    options = {"horizon": horizon, "steps": skip + 2, "rows": 120, "count": 11}
+    engine, batch = problem("gru", inputs=targets, decoder=decoder, skip=skip, **options)
+    assert_like_reference(engine, batch, 1e-10)
+
+
 @each_cell
 @each_columns
 @each_strategy
-def test_gradient_is_the_slope_of_the_loss(problem, cell, columns, decoder):
-    options = {"columns": columns, "decoder": decoder, "weighted": True}
+@each_skip
+def test_gradient_is_the_slope_of_the_loss(problem, cell, columns, decoder, skip):
+    options = {"columns": columns, "decoder": decoder, "skip": skip, "weighted": True}
     engine, batch = problem(cell, 2, 2, **options)
     assert_slope(engine, batch, SquaredError())
 
@@ -79,12 +96,14 @@ def test_gradient_is_the_slope_of_the_loss(problem, cell, columns, decoder):
 @each_cell
 @each_columns
 @each_strategy
+@each_skip
 @each_dtype
-def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tolerance):
+def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, skip, dtype, tolerance):
     torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-    engine, batch = problem(cell, 2, 2, dtype, columns=columns, decoder=decoder, weighted=True)
+    options = {"columns": columns, "decoder": decoder, "skip": skip, "weighted": True}
+    engine, batch = problem(cell, 2, 2, dtype, **options)
     theirs = {
-        name: torch.from_numpy(values.astype("float64")).requires_grad_()
+        name: torch.from_numpy(values.astype("float64")).requires_grad_("skip" not in name)
         for name, values in named(engine.architecture, engine.parameters[0]).items()
     }
     predicted, wanted = _forecast_with_pytorch(torch, engine.architecture, theirs, batch)
@@ -149,6 +168,17 @@ def _forecast_with_pytorch(torch, architecture, parameters, batch):
             shape = (horizon, columns.targets, -1)
             own = parameters["head.known_weight"].reshape(shape)
             predicted = predicted + torch.einsum("nkf,kcf->nkc", known, own)
+    if architecture.skip:
+        lags = y[:, -architecture.skip :].transpose(1, 2)  # (N, targets, skip)
+        for target in range(columns.targets):
+            path = torch.nn.Linear(architecture.skip, horizon)
+            path.weight, path.bias = (
+                torch.nn.Parameter(parameters[f"skip.{name}"][target :: columns.targets], False)
+                for name in ("weight", "bias")
+            )
+            own = torch.zeros(columns.targets, dtype=torch.float64)
+            own[target] = 1
+            predicted = predicted + path(lags[:, target])[:, :, None] * own
     after = windows.steps + torch.arange(horizon)
     target = (rows(after)[:, :, : columns.targets] - location) * scale
     weights = torch.from_numpy(windows.weights.astype("float64"))[starts + after][..., None]

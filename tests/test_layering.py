@@ -28,7 +28,7 @@ LAYERS = [
     ["frames"],
     ["windows"],
     ["training"],
-    ["losses", "optimizers", "schedules"],
+    ["linear", "losses", "optimizers", "schedules"],
     ["network"],
     ["kernels"],
     ["baselines", "metrics", "persistence", "scaling"],
@@ -39,6 +39,7 @@ ROOMS = {
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
+    "scipy": ["linear"],
     "sklearn": ["calendar", "fitted", "forecaster", "parameters"],
     "tqdm": ["training"],
 }

@@ -124,3 +124,24 @@ def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs():
 def test_a_refit_without_early_stopping_is_a_fit():
     one, other = (small(refit=refit).fit(wave()).predict() for refit in (True, False))
     np.testing.assert_array_equal(one, other)
+
+
+# With a linear skip path
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_each_network_has_the_linear_model_of_its_own_series(n_members):
+    together = local(linear_skip=True, n_members=n_members).fit(panel())
+    for place, name in enumerate(NAMES):
+        alone = small(horizon=3, linear_skip=True).fit(only(name))
+        weights = together.params_["skip.weight"][place].reshape(n_members, 3, 6)
+        for each in weights:
+            np.testing.assert_allclose(each, alone.params_["skip.weight"], atol=1e-6)
+
+
+def test_a_refit_has_the_linear_model_of_all_windows():
+    options = {"early_stopping": True, "linear_skip": True, "max_epochs": 3}
+    refitted = small(refit=True, **options).fit(wave())
+    stopped, whole = small(**options).fit(wave()), small(linear_skip=True).fit(wave())
+    assert not np.array_equal(stopped.params_["skip.weight"], whole.params_["skip.weight"])
+    np.testing.assert_array_equal(refitted.params_["skip.weight"], whole.params_["skip.weight"])

@@ -16,6 +16,7 @@ CASES = {
     "many tiles": {"batch_size": 1000, "windows_per_epoch": 2100},
     "validation": {"early_stopping": True, "n_iter_no_change": 3},
     "recursive": {"strategy": "recursive"},
+    "linear skip": {"linear_skip": True, "early_stopping": True},
     "float64": {"dtype": "float64", **DEEP},
 }
 

@@ -118,6 +118,8 @@ def lies():
     yield fact("architecture", "cell", value="os.system")
     yield fact("architecture", "columns", "known_categories", value=(10**9,))
     yield fact("architecture", "decoder", value=1)
+    yield fact("architecture", "skip", value=3)
+    yield fact("architecture", "skip", value=6)
     yield fact("network", value=[10**6, None, "float32"])
     yield fact("network", value=[6, None, "object"])
     yield fact("parameters", "horizon", value=0)

@@ -9,7 +9,7 @@ from tsrnn.kernels import Turn, WindowSet, make_engine
 from tsrnn.kernels.cpu import engine as engines
 from tsrnn.kernels.reference import Reference
 from tsrnn.losses import SquaredError
-from tsrnn.optimizers import Adam
+from tsrnn.optimizers import OPTIMIZERS, Adam
 
 pytestmark = pytest.mark.kernels
 
@@ -52,9 +52,10 @@ def shuffled(windows, seed):
 
 @pytest.mark.parametrize("clip_norm", [np.inf, 0.05])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_steps_are_those_of_numpy(problem, clip_norm, dropout):
+@pytest.mark.parametrize("skip", [0, 5])
+def test_steps_are_those_of_numpy(problem, clip_norm, dropout, skip):
     """Seven windows: two batches of three and a last one of one."""
-    engine, batch = problem("lstm", layers=2, count=7)
+    engine, batch = problem("lstm", layers=2, count=7, skip=skip)
     architecture, windows, seeds = engine.architecture, batch.windows, np.arange(3)
     weights = engine.parameters[0].copy()
     losses, norms = train(engine, [windows], clip_norm, dropout)
@@ -77,7 +78,7 @@ def test_steps_are_those_of_numpy(problem, clip_norm, dropout):
 def test_several_networks_have_the_bits_of_each_alone(problem, cell, threads, masked_threads):
     """Forecasts, losses, gradients and steps of three networks, each with windows of its own."""
     masked_threads(threads)
-    one, batch = problem(cell, layers=2, dtype="float32", count=8)
+    one, batch = problem(cell, layers=2, dtype="float32", count=8, skip=3)
     together = make_engine(one.architecture, "float32", "cpu", networks=3)
     random = np.random.default_rng(1)
     together.parameters[:] = random.normal(0, 0.4, together.parameters.shape)
@@ -139,3 +140,19 @@ def test_a_loss_that_is_not_finite_ends_the_steps_before_its_own(problem):
     losses, norms = train(engine, [windows])
     assert np.isfinite(losses + norms).tolist() == [[True, False, False]]
     np.testing.assert_array_equal(engine.parameters, after_one_step)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("targets", [1, 2, 3])
+def test_the_skip_path_stays_as_it_is(problem, name, targets):
+    """Weights decay, all but those of the path, which begin in the middle of a vector."""
+    engine, batch = problem("gru", inputs=targets, skip=6, count=9, hidden=4)
+    trained = engine.architecture.n_trainable
+    assert trained % 16 != 0
+    before, optimizer = engine.parameters[0].copy(), OPTIMIZERS[name](weight_decay=0.5)
+    turn = Turn(batch.windows, optimizer.at(np.arange(1, 4), 0.01), np.zeros(3, int))
+    memory = engine.optimizer_memory(optimizer)
+    norms = engine.train({0: turn}, SIZE, LOSS, memory, clip_norm=np.inf)[1]
+    assert (norms > 0).all()
+    assert (engine.parameters[0, :trained] != before[:trained]).all()
+    np.testing.assert_array_equal(engine.parameters[0, trained:], before[trained:])

@@ -205,7 +205,7 @@ def test_derivatives_that_vanish_are_zero_and_the_caller_keeps_denormals(problem
     assert not gradient["weight_ih_l0"].any()
     gradient, memory = aligned((64,), dtype), aligned((2, 64), dtype)
     gradient[:] = tiny**0.51
-    optimize(Adam(), aligned((64,), dtype), gradient, memory)
+    optimize(Adam(), aligned((64,), dtype), gradient, memory, 64)
     assert memory[0].all()
     assert not memory[1].any()
     assert np.array([tiny], dtype) * np.array([0.5], dtype) > 0
@@ -337,6 +337,7 @@ OPTIMIZERS_OF_PYTORCH = {
     "adam": "Adam",
     "adamw": "AdamW",
 }
+NOT_TRAINED = 7.0  # what a pull toward 0 would show in
 
 
 def optimizer_of(name):
@@ -348,15 +349,16 @@ def weights_and_gradients(dtype):
     return random.normal(size=33).astype(dtype), random.normal(size=(STEPS, 33)).astype(dtype)
 
 
-def optimize(optimizer, weights, gradient, memory, scale=1.0):
-    """One step by the kernel; arrays are aligned, of whole vectors."""
+def optimize(optimizer, weights, gradient, memory, count, scale=1.0):
+    """One step by the kernel for the first ``count`` weights; arrays are aligned."""
     settings, real = (
         settings_of(optimizer),
         types.float32 if weights.itemsize == 4 else types.float64,
     )
     buffers = (weights, gradient, memory, settings)
     addresses = [array.ctypes.data for array in buffers]
-    kernel(optimizer_pass, type(optimizer), real).call(*addresses, len(weights), scale)
+    sizes = count, memory.shape[1]
+    kernel(optimizer_pass, type(optimizer), real).call(*addresses, *sizes, scale)
 
 
 def kernel_steps(name, dtype, scale=1.0):
@@ -364,13 +366,14 @@ def kernel_steps(name, dtype, scale=1.0):
     start, gradients = weights_and_gradients(dtype)
     size, count = 48, len(start)
     weights, gradient = aligned((size,), dtype), aligned((size,), dtype)
-    weights[:count] = start
+    weights[:count], weights[count:] = start, NOT_TRAINED
     optimizer = optimizer_of(name)
     memory, found = aligned((max(optimizer.memories, 1), size), dtype), []
     for step, slopes in enumerate(gradients, 1):
         gradient[:count] = slopes
-        optimize(optimizer.at(step, 0.01 / step), weights, gradient, memory, scale)
+        optimize(optimizer.at(step, 0.01 / step), weights, gradient, memory, count, scale)
         found.append(weights[:count].copy())
+        np.testing.assert_array_equal(weights[count:], NOT_TRAINED)
     return np.stack(found)
 
 

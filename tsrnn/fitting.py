@@ -9,6 +9,7 @@ import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.kernels import Architecture, Columns
+from tsrnn.linear import ridge
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
@@ -89,7 +90,7 @@ def new_model(
     encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
     counts = counts_of(forecaster, panel)
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    architecture = _architecture(forecaster, columns, *counts)
+    architecture = _architecture(forecaster, columns, lookback, *counts)
     settings = forecaster.normalize, forecaster.dtype, forecaster.device
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
@@ -121,7 +122,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     network = model.network.copy()
     counts = counts_of(forecaster, panel)
-    network.check_same(_architecture(forecaster, columns, *counts), *counts)
+    network.check_same(_architecture(forecaster, columns, network.lookback, *counts), *counts)
     moved = model.places(panel) != np.arange(panel.n_series)
     if counts[1] is not None and moved.any():
         place = int(np.argmax(moved))
@@ -134,7 +135,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
 
 
 def _architecture(
-    forecaster: Any, columns: Columns, n_members: int, n_series: int | None
+    forecaster: Any, columns: Columns, lookback: int, n_members: int, n_series: int | None
 ) -> Architecture:
     cell = forecaster.cell
     architecture = Architecture(
@@ -145,6 +146,7 @@ def _architecture(
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq",
+        lookback if forecaster.linear_skip else 0,
     )
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
@@ -216,6 +218,13 @@ def _windows_of(
                 "missing='interpolate', or a shorter horizon."
             )
     return training, validation
+
+
+def start_at_linear_model(network: Network, examples: Examples) -> None:
+    """With a skip path, have an untrained network forecast what the linear model does."""
+    if network.architecture.skip:
+        series, weights = examples.series, examples.weights
+        network.start_at([ridge(network, series, starts, weights) for starts in examples.training])
 
 
 def _relative_weights(

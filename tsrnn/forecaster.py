@@ -19,13 +19,13 @@ from tsrnn.fitting import (
     new_model,
     roles_of,
     settings_of,
+    start_at_linear_model,
     trainable,
 )
 from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
-from tsrnn.network import Network
 from tsrnn.parameters import CONSTRAINTS
-from tsrnn.training import Settings, Trainer
+from tsrnn.training import Examples, Settings, Trainer
 
 
 class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
@@ -63,6 +63,10 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         the steps to come (Sutskever et al., 2014; Cho et al., 2014). With covariates known in
         advance, a step of "direct" depends on those of its own step in a linear way; a decoder
         reads them step by step, so that their effect may depend on anything.
+    linear_skip : bool, default=False
+        Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
+        LSTNet), least squares fixed before training, which starts there. It is hard to beat (Zeng
+        et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -153,7 +157,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     validation_scores_ : list of float or None
         Loss on the validation windows after each epoch, likewise; None without early stopping.
     best_loss_ : float
-        Lowest of the validation scores, or of the loss curve without early stopping.
+        Lowest of the validation scores (of the linear model's too, with ``linear_skip``), or of the
+        loss curve without early stopping.
     n_iter_ : int
         Epochs trained.
     n_features_in_ : int
@@ -187,6 +192,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         bidirectional: bool = False,
         dropout: float = 0.0,
         strategy: str = "direct",
+        linear_skip: bool = False,
         normalize: str | None = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
@@ -229,6 +235,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.strategy = strategy
+        self.linear_skip = linear_skip
         self.normalize = normalize
         self.loss = loss
         self.optimizer = optimizer
@@ -364,12 +371,16 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     ) -> None:
         """Train, then keep what came of it."""
         again = (model.network.copy(), deepcopy(random)) if self.refit else None
-        examples = examples_of(self, model, panel, self.early_stopping)
+        afresh = not going_on and not (self.warm_start and hasattr(self, "_model"))
         memory = self._memory if going_on else None
+        examples = self._examples(model, panel, afresh, validate=self.early_stopping)
         trainer = Trainer(model.network, examples, settings, random, memory)
         history = trainer.run()
         if again and self.early_stopping and not (history.failure or trainer.interrupted):
-            trainer = self._start_again(model, panel, trainer.best_epochs, *again)
+            model.network.take_over(again[0])
+            examples = self._examples(model, panel, afresh, validate=False)
+            epochs = trainer.best_epochs
+            trainer = Trainer(model.network, examples, settings, again[1], epochs=epochs)
             last = trainer.run()
             history = replace(history, loss_curve=last.loss_curve, failure=last.failure)
         before = self.loss_curve_ if going_on else []
@@ -384,18 +395,12 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         if history.failure:
             raise FloatingPointError(history.failure)
 
-    def _start_again(
-        self,
-        model: Model,
-        panel: Panel,
-        epochs: list[int],
-        network: Network,
-        random: list[np.random.Generator],
-    ) -> Trainer:
-        """From the same weights and in the same order, on all windows, for so many epochs."""
-        model.network.take_over(network)
-        examples = examples_of(self, model, panel, validate=False)
-        return Trainer(model.network, examples, settings_of(self), random, epochs=epochs)
+    def _examples(self, model: Model, panel: Panel, afresh: bool, validate: bool) -> Examples:
+        """What to learn from; a new network with a skip path starts at the linear model of it."""
+        examples = examples_of(self, model, panel, validate)
+        if afresh:
+            start_at_linear_model(model.network, examples)
+        return examples
 
     def _note_features(self, X: Any) -> None:
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape

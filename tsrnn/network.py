@@ -111,16 +111,29 @@ class Network:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
         Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
-        have about the length 1. Each network has a generator of its own.
+        have about the length 1. Each network has a generator of its own. A skip path is 0.
         """
         views = _views(self.engine.parameters, self.architecture.parameter_shapes())
         for name, networks in views.items():
             for values, each in zip(networks, random, strict=True):
                 self._initialize(name, values, each)
 
+    def start_at(self, linear_models: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Forecast what the skip path does with these parameters: the head begins with zeros.
+
+        There are weights and biases for each series that has networks of its own, or for all.
+        """
+        views = _views(self.engine.parameters, self.architecture.parameter_shapes())
+        for number in range(len(self.engine.parameters)):
+            weight, bias = linear_models[self.series_of(number)]
+            views["skip.weight"][number], views["skip.bias"][number] = weight, bias
+        for name, values in views.items():
+            if name.startswith("head"):
+                values[:] = 0
+
     def _initialize(self, name: str, values: np.ndarray, random: np.random.Generator) -> None:
         hidden = self.architecture.hidden_size
-        if values.ndim == 1:
+        if values.ndim == 1 or name.startswith("skip"):
             values[:] = 0
             if self.architecture.cell == "lstm" and "bias_ih" in name:
                 values[hidden : 2 * hidden] = 1

@@ -87,6 +87,10 @@ class Learner:
         """The score on validation windows after an epoch, and the weights that had it."""
         self.scores.append(score)
         self.waited = 0 if score < self.best_loss - tol else self.waited + 1
+        self.keep_best(score, parameters)
+
+    def keep_best(self, score: float, parameters: np.ndarray) -> None:
+        """Remember the weights if no others had a better score."""
         if score < self.best_loss:
             self.best_loss, self.best_parameters = score, parameters.copy()
             self.best_epoch = len(self.scores)
@@ -155,6 +159,8 @@ class Trainer:
         """Train for ``max_epochs``, or until validation stops it, the loss diverges, or Ctrl-C."""
         epochs_done = 0
         try:
+            if self._validation and self.network.architecture.skip:
+                self._validate_start()
             for epoch in _progress(self.settings):
                 active = self._active()
                 if not active or self.failure:
@@ -226,15 +232,24 @@ class Trainer:
 
     def _validate(self, active: dict[int, Learner]) -> None:
         """The scores of the epoch."""
+        for (number, learner), score in zip(active.items(), self._scores(active), strict=True):
+            learner.note(score, self.settings.tol, self.engine.parameters[number])
+
+    def _validate_start(self) -> None:
+        """The linear model's own score, which the network has to improve on."""
+        active = dict(enumerate(self.learners))
+        for (number, learner), score in zip(active.items(), self._scores(active), strict=True):
+            learner.keep_best(score, self.engine.parameters[number])
+
+    def _scores(self, active: dict[int, Learner]) -> list[float]:
+        """Mean losses on the validation windows."""
         sets = {number: self._validation[self.network.series_of(number)] for number in active}
         totals, size = np.zeros(len(active)), len(self._validation[0])
         for first in range(0, size, _VALIDATION_BATCH):
             count = min(_VALIDATION_BATCH, size - first)
             batches = {number: windows.batch(first, count) for number, windows in sets.items()}
             totals += self.engine.loss(batches, self.loss) * count
-        for (number, learner), total in zip(active.items(), totals, strict=True):
-            score = float(total) / size
-            learner.note(score, self.settings.tol, self.engine.parameters[number])
+        return [float(total) / size for total in totals]
 
 
 def history_of(learners: list[Learner], failure: str | None) -> History:

@@ -47,6 +47,10 @@ class Architecture(NamedTuple):
     Without a decoder the head gives the whole horizon from the last hidden state, plus for each
     step what is known of it. With one, a second stack takes over the last states, reads what is
     known of the steps to come, and the head gives each step from its hidden state there.
+
+    A skip path adds to each step of each target a linear function of the last ``skip`` rows of the
+    same target, 0 for no such path. Its parameters come last and are not trained: the optimizer
+    leaves them as they are.
     """
 
     cell: str
@@ -56,6 +60,7 @@ class Architecture(NamedTuple):
     directions: int
     horizon: int
     decoder: bool = False
+    skip: int = 0
 
     @property
     def equations(self) -> Cell:
@@ -107,7 +112,11 @@ class Architecture(NamedTuple):
         if self.future_inputs and not self.decoder:
             shapes["head.known_weight"] = (self.outputs, self.future_inputs)
         tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
-        return shapes | {f"embedding.{i}": table for i, table in enumerate(tables)}
+        shapes |= {f"embedding.{i}": table for i, table in enumerate(tables)}
+        if self.skip:
+            values = self.horizon * self.columns.targets
+            shapes |= {"skip.weight": (values, self.skip), "skip.bias": (values,)}
+        return shapes
 
     def _stack_shapes(self, prefix: str, decoder: bool) -> dict[str, tuple[int, ...]]:
         rows = self.equations.gates * self.hidden_size
@@ -124,6 +133,12 @@ class Architecture(NamedTuple):
     @property
     def n_parameters(self) -> int:
         """How many, without a list of them, which could be long."""
+        values = self.horizon * self.columns.targets
+        return self.n_trainable + (values * (self.skip + 1) if self.skip else 0)
+
+    @property
+    def n_trainable(self) -> int:
+        """How many of them the optimizer changes: those in front of the skip path's."""
         rows = self.equations.gates * self.hidden_size
         total = self.outputs * (self.features + 1)
         if not self.decoder:

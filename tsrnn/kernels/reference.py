@@ -57,7 +57,18 @@ class Reference:
         predicted = predicted.reshape(count, architecture.horizon, columns.targets)
         if "head.known_weight" in self.parameters:
             predicted = predicted + np.einsum("knf,kcf->nkc", future, self._known_weight())
+        if architecture.skip:
+            predicted = predicted + self._skip(batch)
         return predicted, (encoder, decoder, features, future)
+
+    def _skip(self, batch: Batch) -> np.ndarray:
+        """What the skip path makes of the last rows, (N, horizon, targets)."""
+        skip, targets = self.architecture.skip, self.architecture.columns.targets
+        rows = _rows(batch, batch.windows.steps - skip + np.arange(skip))
+        lags = _normalised(batch, rows[:, :, :targets])
+        weight = self.parameters["skip.weight"].reshape(-1, targets, skip)
+        bias = self.parameters["skip.bias"].reshape(-1, targets)
+        return np.einsum("tnc,kct->nkc", lags, weight) + bias
 
     def _known_weight(self) -> np.ndarray:
         """(horizon, targets, future inputs)."""
@@ -87,6 +98,9 @@ class Reference:
             f"embedding.{i}": np.zeros_like(self.parameters[f"embedding.{i}"])
             for i in range(len(self.architecture.columns.categories))
         }
+        if self.architecture.skip:  # which is not trained
+            names = ("skip.weight", "skip.bias")
+            gradient |= {name: np.zeros_like(self.parameters[name]) for name in names}
         self._unread(batch, np.arange(steps), 0, dx, gradient)
         self._unread(batch, steps - 1 + np.arange(len(dfuture)), 1, dfuture, gradient)
         return gradient

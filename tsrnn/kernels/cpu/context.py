@@ -55,12 +55,14 @@ from tsrnn.kernels.cpu.native import Kernel
     PARALLEL,
     COLLECT,
     OPTIMIZE,
-    # The parameters, how to pack them, where in a tile's gradient each one's derivative lies
+    # The parameters, how many are trained, numbers in a vector of the optimizer's memory; how to
+    # pack them, where in a tile's gradient each one's derivative lies
     PARAMETERS,
-    PARAMETER_COUNT,
-    PADDED_COUNT,
+    TRAINABLE_COUNT,
+    MEMORY_STRIDE,
     SOURCES,
     PACKED_SIZE,
+    PACKED_TRAINABLE,
     SUMS,
     SUM_COUNT,
     GRADIENT_OF,
@@ -82,7 +84,7 @@ from tsrnn.kernels.cpu.native import Kernel
     OPTIMIZER_FIELDS,
     CLIP_NORM,
     SIZE,
-) = range(56)
+) = range(57)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
 

@@ -192,6 +192,57 @@ def read_weights(real) -> Kernel:
     return network_call(run, "read-weights", real)
 
 
+def read_lags(real) -> Kernel:
+    """One normalised target in some rows of each window, side by side.
+
+    Arguments: the first row's place in the window, how many, rows of the tile, the target, how many
+    there are, width of a row of the series; LAGS, its panel.
+    """
+    windows = _windows(real)
+
+    def run(context, arguments):
+        first, lags, rows = arguments[0], arguments[1], arguments[2]
+        target, targets, width = arguments[3], arguments[4], arguments[5]
+        to, panel = arguments[6], arguments[7]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        series, starts, location, scale = windows(context, targets)
+        L = lanes(ws)
+        for b in range(rows):
+            window = min(b, context[c.COUNT] - 1)
+            point = (starts[window] + first) * width + target
+            level, factor = location[window * targets + target], scale[window * targets + target]
+            for t in range(lags):
+                value = series[point + t * width]
+                ws[to + t // L * panel + b * L + t % L] = (value - level) * factor
+
+    return network_call(run, "read-lags", real)
+
+
+def add_skipped(real) -> Kernel:
+    """What the skip path makes of one target, on top of PREDICTED.
+
+    Arguments: the target, how many there are, positions, outputs of each; SKIPPED, its panel;
+    PREDICTED, its panel, its step.
+    """
+
+    def run(context, arguments):
+        target, targets, positions, outputs = arguments[0], arguments[1], arguments[2], arguments[3]
+        skipped, skipped_panel = arguments[4], arguments[5]
+        predicted, panel, step = arguments[6], arguments[7], arguments[8]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        L = lanes(ws)
+        ahead = outputs // targets
+        for b in range(context[c.COUNT]):
+            for p in range(positions):
+                row = predicted + p * step + b * L
+                for i in range(ahead):
+                    k, o = p * ahead + i, i * targets + target
+                    at = row + o // L * panel + o % L
+                    ws[at] += ws[skipped + k // L * skipped_panel + b * L + k % L]
+
+    return network_call(run, "add-skipped", real)
+
+
 def write_predictions(real) -> Kernel:
     """PREDICTED to the caller.
 

@@ -45,7 +45,7 @@ class Engine:
     ----------
     parameters, gradient : ndarray, shape (networks, n_parameters)
         In the order and layout of ``architecture.parameter_shapes()``. ``parameters`` may be
-        written to at any time between calls.
+        written to at any time between calls; derivatives of those that are not trained stay 0.
     """
 
     def __init__(self, architecture: Architecture, dtype, networks: int = 1):
@@ -99,7 +99,7 @@ class Engine:
     def optimizer_memory(self, optimizer) -> np.ndarray:
         """What an optimizer remembers of each network, at the start: zeros."""
         memories = max(optimizer.memories, 1)
-        return aligned((self.networks, memories * self.layout.padded_count), self.dtype)
+        return aligned((self.networks, memories * self.layout.memory_stride), self.dtype)
 
     def train(
         self,

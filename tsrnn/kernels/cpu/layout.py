@@ -111,6 +111,19 @@ class KnownBlock:
     back: int
 
 
+@dataclass(frozen=True)
+class Skip:
+    """The path from the last values of each target to its forecast, target by target.
+
+    The matrix of a target is ``width`` rows, its lags, a 1 and padding, by ``panels`` of steps.
+    """
+
+    lags: int
+    width: int
+    panels: int
+    weights: tuple[int, ...]
+
+
 class Layout:
     """The packed network of one architecture in one precision.
 
@@ -120,10 +133,12 @@ class Layout:
         The parameter that each packed weight is; ``n_parameters`` stands for nothing.
     sums : ndarray of int64, shape (2, hidden biases)
         Packed weights that are the sum of two biases, and their second one.
-    gradient_of : ndarray of int64, shape (n_parameters,)
-        Where each parameter's derivative lies in a tile's gradient, of ``gradient_size`` numbers.
-    padded_count : int
-        Numbers in the engine's rows of parameters.
+    packed_trainable : int
+        How many packed weights, in front, change from step to step.
+    gradient_of : ndarray of int64, shape (n_trainable,)
+        Where each derivative lies in a tile's gradient, of ``gradient_size`` numbers.
+    padded_count, memory_stride : int
+        Numbers in the engine's rows of parameters, and in each vector that an optimizer remembers.
     tables_gradient : tuple of int
         Where the derivatives of all tables begin there, and how many they are.
     """
@@ -141,6 +156,8 @@ class Layout:
         self.n_parameters = int(ends[-1])
         # One more than there are: a zero, for packed weights that stand for nothing.
         self.padded_count = round_up(self.n_parameters + 1, self.lanes)
+        self.n_trainable = architecture.n_trainable
+        self.memory_stride = round_up(self.n_trainable + 1, self.lanes)
         starts = np.concatenate([[0], ends[:-1]])
         self._numbers = {
             name: np.arange(start, end).reshape(shape)
@@ -149,13 +166,15 @@ class Layout:
         self._pieces: list[np.ndarray] = []
         self._packed_size = 0
         self.gradient_size = 0
-        self.gradient_of = np.empty(self.n_parameters, np.int64)
+        self.gradient_of = np.empty(self.n_trainable, np.int64)
         encoder_reads, self.future = self._pack_tables()
         self.encoder = self._pack_stack("", Stack(False, architecture.directions, encoder_reads))
         self.decoder = None
         if architecture.decoder:
             self.decoder = self._pack_stack("decoder.", Stack(True, 1, self.future))
         self._pack_head()
+        self.packed_trainable = self._packed_size
+        self.skip = self._pack_skip() if architecture.skip else None
         first, second = np.concatenate(self._pieces, axis=1)
         self.sources = first.astype(np.int32)  # estimators have less than 2^30 parameters
         summed = np.flatnonzero(second < self.n_parameters)
@@ -280,6 +299,18 @@ class Layout:
             gradient=self._place_panels(forward),
             back=self._append_panels(back),
         )
+
+    def _pack_skip(self) -> Skip:
+        """[lags 1] to the steps of each target; only forward, as nothing of it is trained."""
+        lags, nothing = self.architecture.skip, self.n_parameters
+        targets, horizon = self.architecture.columns.targets, self.architecture.horizon
+        weight = self._numbers["skip.weight"].reshape(horizon, targets, lags)
+        bias = self._numbers["skip.bias"].reshape(horizon, targets, 1)
+        width, columns = self.padded(lags + 1), round_up(horizon, max(self.lanes, GROUP))
+        matrices = np.concatenate([weight, bias], axis=2).transpose(1, 2, 0)
+        matrices = _pad(_pad(matrices, 1, width, nothing), 2, columns, nothing)
+        weights = tuple(self._append_panels(_alone(matrix, nothing)) for matrix in matrices)
+        return Skip(lags, width, columns // self.lanes, weights)
 
     def _place_panels(self, forward: np.ndarray) -> int:
         """A gradient has the layout of the forward weights; either bias has that of their sum."""

@@ -5,7 +5,7 @@ See ``workspace`` for the matrices that stand in capitals here.
 
 from tsrnn.kernels.cpu import data, passes
 from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import KnownBlock, Layer, Layout
+from tsrnn.kernels.cpu.layout import KnownBlock, Layer, Layout, Skip
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
 from tsrnn.kernels.cpu.recorder import Recorder
@@ -79,6 +79,8 @@ class Network:
             )
         for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
             self.forward_known(block, known)
+        if self.layout.skip is not None:
+            self.forward_skip(self.layout.skip)
 
     def forward_known(self, block: KnownBlock, known: int) -> None:
         """PREDICTED of some steps += KNOWN W."""
@@ -93,6 +95,29 @@ class Network:
             *(WORKSPACE, self.predicted_of(block), self.ws.head_panel),
             1,
         )
+
+    def forward_skip(self, skip: Skip) -> None:
+        """PREDICTED of each target += [LAGS 1] W."""
+        targets, lanes, panel = len(skip.weights), self.layout.lanes, self.ws.panel
+        alone = targets == self.positions == 1
+        one = self.ws.lags + skip.lags // lanes * panel + skip.lags % lanes
+        self.out.fill_ones(one, 1)
+        for target, weights in enumerate(skip.weights):
+            lags = self.steps - skip.lags, skip.lags, self.out.rows
+            columns = target, targets, self.out.width
+            self.out.add(data.read_lags, *lags, *columns, self.ws.lags, panel)
+            to = (self.ws.predicted, self.ws.head_panel) if alone else (self.ws.skipped, panel)
+            self.out.multiply(
+                *(self.out.rows, skip.panels, skip.width),
+                *(WORKSPACE, self.ws.lags, panel),
+                *(WEIGHTS, weights, skip.width * lanes),
+                *(WORKSPACE, *to),
+                alone,
+            )
+            if not alone:
+                size = target, targets, self.positions, self.outputs
+                place = self.head_space(self.ws.predicted)
+                self.out.add(data.add_skipped, *size, self.ws.skipped, panel, *place)
 
     def predicted_of(self, block: KnownBlock) -> int:
         return self.ws.predicted + block.first_panel * self.ws.head_panel

@@ -177,37 +177,43 @@ def _loss_vector(loss: type, weighted: bool):
 def optimizer_pass(optimizer: type, real) -> Kernel:
     """One step of an optimizer for ``count`` parameters, their gradients multiplied by ``scale``.
 
-    ``memory`` holds what the optimizer remembers: ``optimizer.memories`` vectors of ``count``.
+    ``memory`` holds what the optimizer remembers: ``optimizer.memories`` vectors, ``stride`` apart.
+    Parameters that fill no vector go one by one: what follows the last is not trained.
     """
-    apply = _optimizer_vector(optimizer)
+    apply, apply_one = _optimizer_step(optimizer), _optimizer_step(optimizer, width=1)
 
-    def run(parameters, gradients, memory, settings, count, scale):
+    def run(parameters, gradients, memory, settings, count, stride, scale):
         L = lanes(parameters)
+        whole = count - count % L
         before = flush_denormals()
-        for i in range(0, count, L):
-            apply(parameters, gradients, memory, settings, i, count, scale)
+        for i in range(0, whole, L):
+            apply(parameters, gradients, memory, settings, i, stride, scale)
+        for i in range(whole, count):
+            apply_one(parameters, gradients, memory, settings, i, stride, scale)
         restore_denormals(before)
 
     pointer = types.CPointer(real)
-    arguments = (pointer, pointer, pointer, FLOATS, INT, FLOAT)
+    arguments = (pointer, pointer, pointer, FLOATS, INT, INT, FLOAT)
     return Kernel(run, f"optimizer-{optimizer.__name__}-{real}", arguments, optimizer)
 
 
-def _optimizer_vector(optimizer: type):
+def _optimizer_step(optimizer: type, width: int | None = None):
+    """For ``width`` parameters at once, or as many as fill a vector."""
+
     @intrinsic
-    def apply(typing_context, parameters, gradients, memory, settings, i, count, scale):
+    def apply(typing_context, parameters, gradients, memory, settings, i, stride, scale):
         def codegen(context, builder, signature, arguments):
-            parameters_, gradients_, memory_, settings, i, count, scale = arguments
-            width = lanes_of(parameters)
+            parameters_, gradients_, memory_, settings, i, stride, scale = arguments
+            at_once = width or lanes_of(parameters)
             weights, slopes, remembered = (
-                Memory(builder, pointer, width) for pointer in (parameters_, gradients_, memory_)
+                Memory(builder, pointer, at_once) for pointer in (parameters_, gradients_, memory_)
             )
             bound = with_fields(optimizer, weights, settings)
             gradient = slopes.load(i) * weights.splat(scale)
-            old = remembered.load_all(i, count, optimizer.memories)
+            old = remembered.load_all(i, stride, optimizer.memories)
             weight, new = bound.update(weights.load(i), gradient, old)
             weights.store(weight, i)
-            remembered.store_all(new, i, count)
+            remembered.store_all(new, i, stride)
             return context.get_dummy_value()
 
         pointer = parameters

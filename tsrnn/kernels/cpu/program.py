@@ -111,13 +111,14 @@ class Program:
             c.LOCATION_BYTES: kind.count * layout.architecture.columns.targets * self._itemsize,
             c.SOURCES: layout.sources.ctypes.data,
             c.PACKED_SIZE: len(layout.sources),
+            c.PACKED_TRAINABLE: layout.packed_trainable,
             c.SUMS: layout.sums.ctypes.data,
             c.SUM_COUNT: layout.sums.shape[1],
             c.GRADIENT_OF: layout.gradient_of.ctypes.data,
             c.GRADIENT_SIZE: layout.gradient_size,
             c.GRADIENT_BYTES: layout.gradient_size * self._itemsize,
-            c.PARAMETER_COUNT: layout.n_parameters,
-            c.PADDED_COUNT: layout.padded_count,
+            c.TRAINABLE_COUNT: layout.n_trainable,
+            c.MEMORY_STRIDE: layout.memory_stride,
         }
 
     def _kernel_fields(self) -> dict[int, int]:

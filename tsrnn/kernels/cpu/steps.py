@@ -27,7 +27,8 @@ def steps_kernel(real) -> Kernel:
             for step in range(context[c.STEPS]):
                 for row in range(context[c.WORKERS]):
                     _go_to(advance(context, row * c.SIZE), step)
-                _carry(context)
+                changed = context[c.PACKED_TRAINABLE] if step > 0 else context[c.PACKED_SIZE]
+                _carry(context, changed)
                 if context[c.STEP_LOSSES]:
                     buffer(FLOAT, context, c.STEP_LOSSES, step)[0] = _mean_loss(context)
                 if context[c.OPTIMIZE] and not update(context, step):
@@ -48,9 +49,12 @@ def _go_to(context, step):
 
 
 @register_jitable
-def _carry(context):
-    """A batch through the network; and its gradient, where the tape has one."""
-    call(context[c.PACK], (context,))
+def _carry(context, changed):
+    """A batch through the network, ``changed`` of whose packed weights are no longer the same.
+
+    And its gradient, where the tape has one.
+    """
+    call(context[c.PACK], (context, changed))
     if context[c.WORKERS] > 1:
         call(context[c.PARALLEL], (context[c.REPLAY], context[c.CONTEXTS], context[c.WORKERS]))
     else:
@@ -83,7 +87,8 @@ def _update(real):
             buffer(real, context, c.DERIVATIVES, 0),
             buffer(real, context, c.MEMORY, 0),
             buffer(FLOAT, context, c.OPTIMIZER_SETTINGS, step * context[c.OPTIMIZER_FIELDS]),
-            context[c.PADDED_COUNT],
+            context[c.TRAINABLE_COUNT],
+            context[c.MEMORY_STRIDE],
             1.0 if norm <= longest else longest / norm,
         )
         call(context[c.OPTIMIZE], arguments)

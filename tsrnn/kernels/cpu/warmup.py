@@ -27,6 +27,8 @@ _NETWORK_KERNELS = (
     data.look_up,
     data.add_to_table,
     data.clear_gradient,
+    data.read_lags,
+    data.add_skipped,
     data.write_predictions,
     data.clear_spare_rows,
     data.fill,

@@ -17,6 +17,8 @@ The head's, with a row for each window and position:
 
 - ``FEATURES (directions * units + 1, positions, rows, L)``: hidden states and a 1;
 - ``KNOWN``, one for each group of outputs: what is known of the steps they belong to;
+- ``LAGS (width / L, rows, L)``: the last values of one target and a 1, and ``SKIPPED (panels, rows,
+  L)``: what the skip path makes of them;
 - ``PREDICTED``, which becomes its derivative, ``TARGET`` and ``WEIGHT``.
 """
 
@@ -125,6 +127,9 @@ class Workspace:
         self.known = [
             self._place(block.width // layout.lanes * self.panel) for block in layout.known_blocks
         ]
+        if layout.skip is not None:
+            self.lags = self._place(layout.skip.width // layout.lanes * self.panel)
+            self.skipped = self._place(layout.skip.panels * self.panel)
         if keep:
             units = (layout.feature_width - layout.unit) // layout.lanes
             self.dfeatures = self._place(units * self.head_panel)
