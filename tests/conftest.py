@@ -36,12 +36,14 @@ def problem():
         count=7,
         columns=None,
         decoder=False,
+        segment=0,
         weighted=False,
     ):
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
         inputs = columns.targets
-        architecture = Architecture(cell, columns, hidden, layers, directions, horizon, decoder)
+        sizes = hidden, layers, directions, horizon, decoder or segment > 0, segment
+        architecture = Architecture(cell, columns, *sizes)
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
         series = random.normal(size=(60, columns.width)).astype(dtype)

@@ -47,6 +47,10 @@ class Architecture(NamedTuple):
     Without a decoder the head gives the whole horizon from the last hidden state, plus for each
     step what is known of it. With one, a second stack takes over the last states, reads what is
     known of the steps to come, and the head gives each step from its hidden state there.
+
+    With segments, each step of a stack reads so many rows at once through a linear layer. Then the
+    decoder's steps stand side by side instead of one after another: each starts from the last
+    states, and reads a learned vector of its own and what is known of its rows.
     """
 
     cell: str
@@ -56,6 +60,8 @@ class Architecture(NamedTuple):
     directions: int
     horizon: int
     decoder: bool = False
+    segment: int = 0
+    """Rows of a segment; 0 for none. Takes a decoder, and divides horizon and windows."""
 
     @property
     def equations(self) -> Cell:
@@ -79,7 +85,11 @@ class Architecture(NamedTuple):
     @property
     def positions(self) -> int:
         """Hidden states that the head forecasts from."""
-        return self.horizon if self.decoder else 1
+        return self.encoder_steps(self.horizon) if self.decoder else 1
+
+    def encoder_steps(self, rows: int) -> int:
+        """Steps in which so many rows are read."""
+        return rows // (self.segment or 1)
 
     @property
     def outputs(self) -> int:
@@ -95,6 +105,8 @@ class Architecture(NamedTuple):
         """Width of what a layer of the encoder or decoder reads."""
         if layer > 0:
             return self.hidden_size if decoder else self.directions * self.hidden_size
+        if self.segment:
+            return self.hidden_size
         return self.future_inputs if decoder else self.inputs
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -102,12 +114,26 @@ class Architecture(NamedTuple):
         shapes = self._stack_shapes("", decoder=False)
         if self.decoder:
             shapes |= self._stack_shapes("decoder.", decoder=True)
+        shapes |= self._segment_shapes()
         shapes["head.weight"] = (self.outputs, self.features)
         shapes["head.bias"] = (self.outputs,)
         if self.future_inputs and not self.decoder:
             shapes["head.known_weight"] = (self.outputs, self.future_inputs)
         tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
         return shapes | {f"embedding.{i}": table for i, table in enumerate(tables)}
+
+    def _segment_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of what turns segments into inputs of the encoder, and of the decoder."""
+        if not self.segment:
+            return {}
+        shapes: dict[str, tuple[int, ...]] = {
+            "segment.weight": (self.hidden_size, self.segment * self.inputs),
+            "segment.bias": (self.hidden_size,),
+            "position.weight": (self.positions, self.hidden_size),
+        }
+        if self.future_inputs:
+            shapes["known.weight"] = (self.hidden_size, self.segment * self.future_inputs)
+        return shapes
 
     def _stack_shapes(self, prefix: str, decoder: bool) -> dict[str, tuple[int, ...]]:
         rows = self.equations.gates * self.hidden_size
@@ -128,6 +154,9 @@ class Architecture(NamedTuple):
         total = self.outputs * (self.features + 1)
         if not self.decoder:
             total += self.outputs * self.future_inputs
+        if self.segment:
+            columns = self.segment * (self.inputs + self.future_inputs) + 1 + self.positions
+            total += self.hidden_size * columns
         for decoder in (False, True) if self.decoder else (False,):
             first, other = (self.stack_inputs(decoder, layer) for layer in (0, 1))
             inputs = first + (self.num_layers - 1) * other
