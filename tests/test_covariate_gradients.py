@@ -83,12 +83,17 @@ def test_gradient_is_the_slope_of_the_loss(problem, cell, columns, decoder):
 def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tolerance):
     torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
     engine, batch = problem(cell, 2, 2, dtype, columns=columns, decoder=decoder, weighted=True)
+    assert_like_pytorch(torch, _forecast_with_pytorch, engine, batch, tolerance)
+
+
+def assert_like_pytorch(torch, forecast, engine, batch, tolerance):
+    """``forecast(torch, architecture, parameters, batch)`` gives (N, horizon, targets)."""
     theirs = {
         name: torch.from_numpy(values.astype("float64")).requires_grad_()
         for name, values in named(engine.architecture, engine.parameters[0]).items()
     }
-    predicted, wanted = _forecast_with_pytorch(torch, engine.architecture, theirs, batch)
-    wanted_loss = wanted(predicted)
+    predicted = forecast(torch, engine.architecture, theirs, batch)
+    wanted_loss = _loss_with_pytorch(torch, engine.architecture, batch, predicted)
     wanted_loss.backward()
     assert (
         relative(engine.loss_and_gradient({0: batch}, SquaredError())[0], wanted_loss.item())
@@ -106,18 +111,32 @@ def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, dtype, tole
     assert relative(engine.predict({0: batch})[0], flat) <= tolerance
 
 
-def _forecast_with_pytorch(torch, architecture, parameters, batch):
-    """Predictions (N, horizon, targets), and the function that gives their loss."""
-    columns, windows, horizon = architecture.columns, batch.windows, architecture.horizon
-    series = torch.from_numpy(windows.series.astype("float64"))
+def _rows_with_pytorch(torch, batch, steps):
+    """(N, steps, width)."""
+    series = torch.from_numpy(batch.windows.series.astype("float64"))
+    return series[torch.from_numpy(batch.windows.starts)[:, None] + steps]
+
+
+def _normalised_with_pytorch(torch, batch, rows):
+    """The targets in rows."""
     location, scale = (
         torch.from_numpy(values.astype("float64"))[:, None]
-        for values in (windows.location, windows.inverse_scale)
+        for values in (batch.windows.location, batch.windows.inverse_scale)
     )
-    starts = torch.from_numpy(windows.starts)[:, None]
+    return (rows[:, :, : batch.windows.targets] - location) * scale
 
-    def rows(steps):  # (N, steps, width)
-        return series[starts + steps]
+
+def _loss_with_pytorch(torch, architecture, batch, predicted):
+    after = batch.windows.steps + torch.arange(architecture.horizon)
+    target = _normalised_with_pytorch(torch, batch, _rows_with_pytorch(torch, batch, after))
+    weights = torch.from_numpy(batch.windows.weights.astype("float64"))
+    weights = weights[torch.from_numpy(batch.windows.starts)[:, None] + after][..., None]
+    return (weights * (predicted - target) ** 2).mean()
+
+
+def inputs_with_pytorch(torch, architecture, parameters, batch):
+    """What is read of each row of the windows (N, steps, I), and known of the steps to come."""
+    columns, steps = architecture.columns, batch.windows.steps
 
     def vectors(values, tables):
         found = []
@@ -129,33 +148,34 @@ def _forecast_with_pytorch(torch, architecture, parameters, batch):
 
     tables = range(len(columns.categories))
     first_known = columns.targets + columns.past
-    past = rows(torch.arange(windows.steps))
-    y = (past[:, :, : columns.targets] - location) * scale
+    past = _rows_with_pytorch(torch, batch, torch.arange(steps))
+    y = _normalised_with_pytorch(torch, batch, past)
     x = [y, past[:, :, columns.targets : columns.numbers], *vectors(past, tables)]
-    future = rows(windows.steps - 1 + torch.arange(horizon))
+    future = _rows_with_pytorch(torch, batch, steps - 1 + torch.arange(architecture.horizon))
     known = vectors(future, tables[len(columns.past_categories) :])
     known = torch.cat([future[:, :, first_known : columns.numbers], *known], dim=2)
+    return torch.cat(x, dim=2), known
 
-    _, states = _run_with_pytorch(torch, architecture, parameters, "", torch.cat(x, dim=2))
+
+def _forecast_with_pytorch(torch, architecture, parameters, batch):
+    x, known = inputs_with_pytorch(torch, architecture, parameters, batch)
+    _, states = run_with_pytorch(torch, architecture, parameters, "", x)
     weight, bias = parameters["head.weight"], parameters["head.bias"]
     if architecture.decoder:
         states = tuple(state.unflatten(0, (2, 2)).sum(dim=1) for state in states)
-        h, _ = _run_with_pytorch(torch, architecture, parameters, "decoder.", known, states)
+        h, _ = run_with_pytorch(torch, architecture, parameters, "decoder.", known, states)
         predicted = h @ weight.T + bias
     else:
         last = torch.cat(list(states[0][-2:]), dim=1)
-        predicted = (last @ weight.T + bias).unflatten(1, (horizon, columns.targets))
+        sizes = architecture.horizon, architecture.columns.targets
+        predicted = (last @ weight.T + bias).unflatten(1, sizes)
         if known.shape[2]:
-            shape = (horizon, columns.targets, -1)
-            own = parameters["head.known_weight"].reshape(shape)
+            own = parameters["head.known_weight"].reshape(*sizes, -1)
             predicted = predicted + torch.einsum("nkf,kcf->nkc", known, own)
-    after = windows.steps + torch.arange(horizon)
-    target = (rows(after)[:, :, : columns.targets] - location) * scale
-    weights = torch.from_numpy(windows.weights.astype("float64"))[starts + after][..., None]
-    return predicted, lambda found: (weights * (found - target) ** 2).mean()
+    return predicted
 
 
-def _run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
+def run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
     kind = architecture.cell.split("_")[0].upper()
     options = {"nonlinearity": architecture.cell[4:]} if kind == "RNN" else {}
     if not x.shape[2]:  # PyTorch wants inputs; zeros do nothing
@@ -166,9 +186,9 @@ def _run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
     net = getattr(torch.nn, kind)(
         x.shape[2],
         architecture.hidden_size,
-        2,
+        architecture.num_layers,
         batch_first=True,
-        bidirectional=not prefix,
+        bidirectional=architecture.directions == 2 and not prefix,
         dtype=torch.float64,
         **options,
     )

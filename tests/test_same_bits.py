@@ -15,6 +15,7 @@ CASES = {
     "many tiles": {"batch_size": 1000, "windows_per_epoch": 2100},
     "validation": {"early_stopping": True, "n_iter_no_change": 3},
     "recursive": {"strategy": "recursive"},
+    "segments": {"lookback": 6, "horizon": 3, "segment_length": 3, "batch_size": 100, **DEEP},
     "float64": {"dtype": "float64", **DEEP},
 }
 

@@ -118,9 +118,13 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     lookback, normalize, dtype = facts["network"]
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
+    sizes.append(architecture.segment)
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
+    segment = architecture.segment or 1
+    _check(lookback % segment == architecture.horizon % segment == 0, "the segments")
+    _check(architecture.decoder or not architecture.segment, "the segments")
     _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
