@@ -36,6 +36,7 @@ def problem():
         count=7,
         columns=None,
         decoder=False,
+        segment=0,
         weighted=False,
         skip=0,
         rows=60,
@@ -44,7 +45,8 @@ def problem():
         columns = columns or Columns(inputs)
         inputs = columns.targets
         sizes = hidden, layers, directions, horizon
-        architecture = Architecture(cell, columns, *sizes, decoder, skip)
+        decoder = decoder or segment > 0
+        architecture = Architecture(cell, columns, *sizes, decoder, skip, segment)
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
         series = random.normal(size=(rows, columns.width)).astype(dtype)

@@ -102,12 +102,17 @@ def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, skip, dtype
     torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
     options = {"columns": columns, "decoder": decoder, "skip": skip, "weighted": True}
     engine, batch = problem(cell, 2, 2, dtype, **options)
+    assert_like_pytorch(torch, _forecast_with_pytorch, engine, batch, tolerance)
+
+
+def assert_like_pytorch(torch, forecast, engine, batch, tolerance):
+    """``forecast(torch, architecture, parameters, batch)`` gives (N, horizon, targets)."""
     theirs = {
         name: torch.from_numpy(values.astype("float64")).requires_grad_("skip" not in name)
         for name, values in named(engine.architecture, engine.parameters[0]).items()
     }
-    predicted, wanted = _forecast_with_pytorch(torch, engine.architecture, theirs, batch)
-    wanted_loss = wanted(predicted)
+    predicted = forecast(torch, engine.architecture, theirs, batch)
+    wanted_loss = _loss_with_pytorch(torch, engine.architecture, batch, predicted)
     wanted_loss.backward()
     assert (
         relative(engine.loss_and_gradient({0: batch}, SquaredError())[0], wanted_loss.item())
@@ -125,18 +130,32 @@ def test_kernels_agree_with_pytorch(problem, cell, columns, decoder, skip, dtype
     assert relative(engine.predict({0: batch})[0], flat) <= tolerance
 
 
-def _forecast_with_pytorch(torch, architecture, parameters, batch):
-    """Predictions (N, horizon, targets), and the function that gives their loss."""
-    columns, windows, horizon = architecture.columns, batch.windows, architecture.horizon
-    series = torch.from_numpy(windows.series.astype("float64"))
+def _rows_with_pytorch(torch, batch, steps):
+    """(N, steps, width)."""
+    series = torch.from_numpy(batch.windows.series.astype("float64"))
+    return series[torch.from_numpy(batch.windows.starts)[:, None] + steps]
+
+
+def _normalised_with_pytorch(torch, batch, rows):
+    """The targets in rows."""
     location, scale = (
         torch.from_numpy(values.astype("float64"))[:, None]
-        for values in (windows.location, windows.inverse_scale)
+        for values in (batch.windows.location, batch.windows.inverse_scale)
     )
-    starts = torch.from_numpy(windows.starts)[:, None]
+    return (rows[:, :, : batch.windows.targets] - location) * scale
 
-    def rows(steps):  # (N, steps, width)
-        return series[starts + steps]
+
+def _loss_with_pytorch(torch, architecture, batch, predicted):
+    after = batch.windows.steps + torch.arange(architecture.horizon)
+    target = _normalised_with_pytorch(torch, batch, _rows_with_pytorch(torch, batch, after))
+    weights = torch.from_numpy(batch.windows.weights.astype("float64"))
+    weights = weights[torch.from_numpy(batch.windows.starts)[:, None] + after][..., None]
+    return (weights * (predicted - target) ** 2).mean()
+
+
+def inputs_with_pytorch(torch, architecture, parameters, batch):
+    """What is read of each row of the windows (N, steps, I), and known of the steps to come."""
+    columns, steps = architecture.columns, batch.windows.steps
 
     def vectors(values, tables):
         found = []
@@ -148,44 +167,48 @@ def _forecast_with_pytorch(torch, architecture, parameters, batch):
 
     tables = range(len(columns.categories))
     first_known = columns.targets + columns.past
-    past = rows(torch.arange(windows.steps))
-    y = (past[:, :, : columns.targets] - location) * scale
+    past = _rows_with_pytorch(torch, batch, torch.arange(steps))
+    y = _normalised_with_pytorch(torch, batch, past)
     x = [y, past[:, :, columns.targets : columns.numbers], *vectors(past, tables)]
-    future = rows(windows.steps - 1 + torch.arange(horizon))
+    future = _rows_with_pytorch(torch, batch, steps - 1 + torch.arange(architecture.horizon))
     known = vectors(future, tables[len(columns.past_categories) :])
     known = torch.cat([future[:, :, first_known : columns.numbers], *known], dim=2)
+    return torch.cat(x, dim=2), known
 
-    _, states = _run_with_pytorch(torch, architecture, parameters, "", torch.cat(x, dim=2))
+
+def _forecast_with_pytorch(torch, architecture, parameters, batch):
+    x, known = inputs_with_pytorch(torch, architecture, parameters, batch)
+    _, states = run_with_pytorch(torch, architecture, parameters, "", x)
     weight, bias = parameters["head.weight"], parameters["head.bias"]
     if architecture.decoder:
         states = tuple(state.unflatten(0, (2, 2)).sum(dim=1) for state in states)
-        h, _ = _run_with_pytorch(torch, architecture, parameters, "decoder.", known, states)
+        h, _ = run_with_pytorch(torch, architecture, parameters, "decoder.", known, states)
         predicted = h @ weight.T + bias
     else:
         last = torch.cat(list(states[0][-2:]), dim=1)
-        predicted = (last @ weight.T + bias).unflatten(1, (horizon, columns.targets))
+        sizes = architecture.horizon, architecture.columns.targets
+        predicted = (last @ weight.T + bias).unflatten(1, sizes)
         if known.shape[2]:
-            shape = (horizon, columns.targets, -1)
-            own = parameters["head.known_weight"].reshape(shape)
+            own = parameters["head.known_weight"].reshape(*sizes, -1)
             predicted = predicted + torch.einsum("nkf,kcf->nkc", known, own)
     if architecture.skip:
-        lags = y[:, -architecture.skip :].transpose(1, 2)  # (N, targets, skip)
-        for target in range(columns.targets):
-            path = torch.nn.Linear(architecture.skip, horizon)
-            path.weight, path.bias = (
-                torch.nn.Parameter(parameters[f"skip.{name}"][target :: columns.targets], False)
-                for name in ("weight", "bias")
-            )
-            own = torch.zeros(columns.targets, dtype=torch.float64)
-            own[target] = 1
-            predicted = predicted + path(lags[:, target])[:, :, None] * own
-    after = windows.steps + torch.arange(horizon)
-    target = (rows(after)[:, :, : columns.targets] - location) * scale
-    weights = torch.from_numpy(windows.weights.astype("float64"))[starts + after][..., None]
-    return predicted, lambda found: (weights * (found - target) ** 2).mean()
+        predicted = predicted + _skip_with_pytorch(torch, architecture, parameters, batch)
+    return predicted
 
 
-def _run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
+def _skip_with_pytorch(torch, architecture, parameters, batch):
+    """A linear layer for each target, of its own last values: (N, horizon, targets)."""
+    skip, targets = architecture.skip, architecture.columns.targets
+    last = batch.windows.steps - skip + torch.arange(skip)
+    lags = _normalised_with_pytorch(torch, batch, _rows_with_pytorch(torch, batch, last))
+    paths = []
+    for target in range(targets):
+        weight, bias = (parameters[f"skip.{name}"][target::targets] for name in ("weight", "bias"))
+        paths.append(torch.nn.functional.linear(lags[:, :, target], weight, bias))
+    return torch.stack(paths, dim=2)
+
+
+def run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
     kind = architecture.cell.split("_")[0].upper()
     options = {"nonlinearity": architecture.cell[4:]} if kind == "RNN" else {}
     if not x.shape[2]:  # PyTorch wants inputs; zeros do nothing
@@ -196,9 +219,9 @@ def _run_with_pytorch(torch, architecture, parameters, prefix, x, states=None):
     net = getattr(torch.nn, kind)(
         x.shape[2],
         architecture.hidden_size,
-        2,
+        architecture.num_layers,
         batch_first=True,
-        bidirectional=not prefix,
+        bidirectional=architecture.directions == 2 and not prefix,
         dtype=torch.float64,
         **options,
     )

@@ -17,6 +17,7 @@ CASES = {
     "validation": {"early_stopping": True, "n_iter_no_change": 3},
     "recursive": {"strategy": "recursive"},
     "linear skip": {"linear_skip": True, "early_stopping": True},
+    "segments": {"lookback": 6, "horizon": 3, "segment_length": 3, "batch_size": 100, **DEEP},
     "float64": {"dtype": "float64", **DEEP},
 }
 

@@ -24,11 +24,23 @@ _SHOWN = 3  # series that a message lists
 
 def lookback_of(forecaster: Any, panel: Panel) -> int:
     """The lookback asked for, or the default for series like these."""
+    segment = int(forecaster.segment_length or 1)
     if forecaster.lookback is not None:
+        _check_segments("lookback", int(forecaster.lookback), segment)
         return int(forecaster.lookback)
     horizon, rows = int(forecaster.horizon), int(np.median(panel.lengths))
     wanted = max(2 * panel.season, 2 * horizon)
-    return max(1, min(wanted, rows // 3, rows - horizon))
+    return max(1, min(wanted, rows // 3, rows - horizon) // segment) * segment
+
+
+def _check_segments(name: str, rows: int, segment: int) -> None:
+    whole, rest = divmod(rows, segment)
+    if rest:
+        fitting = [str(count * segment) for count in (whole, whole + 1) if count]
+        raise ValueError(
+            f"{name}={rows} is no multiple of segment_length={segment}: {rows} = {whole} * "
+            f"{segment} + {rest}. The nearest: {' and '.join(fitting)}."
+        )
 
 
 def block_of(forecaster: Any) -> int:
@@ -138,6 +150,14 @@ def _architecture(
     forecaster: Any, columns: Columns, lookback: int, n_members: int, n_series: int | None
 ) -> Architecture:
     cell = forecaster.cell
+    segment = int(forecaster.segment_length or 0)
+    if segment:
+        if forecaster.strategy != "direct":
+            raise ValueError(
+                f"segment_length={segment} decodes all segments of the horizon in parallel, which "
+                f"strategy='{forecaster.strategy}' cannot; it goes with strategy='direct'."
+            )
+        _check_segments("horizon", int(forecaster.horizon), segment)
     architecture = Architecture(
         f"rnn_{forecaster.activation}" if cell == "rnn" else cell,
         columns,
@@ -145,8 +165,9 @@ def _architecture(
         int(forecaster.num_layers),
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
-        forecaster.strategy == "seq2seq",
+        forecaster.strategy == "seq2seq" or segment > 0,
         lookback if forecaster.linear_skip else 0,
+        segment,
     )
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
@@ -246,6 +267,7 @@ def _relative_weights(
 
 def settings_of(forecaster: Any) -> Settings:
     """How to train."""
+    drops = forecaster.num_layers > 1 or forecaster.segment_length is not None
     per_epoch = forecaster.windows_per_epoch
     if per_epoch is not None and per_epoch > LARGEST_EPOCH:
         raise ValueError(f"windows_per_epoch is {per_epoch}; {LARGEST_EPOCH} is the most.")
@@ -259,7 +281,7 @@ def settings_of(forecaster: Any) -> Settings:
         max_epochs=int(forecaster.max_epochs),
         windows_per_epoch=None if per_epoch is None else int(per_epoch),
         clip_norm=forecaster.clip_norm,
-        dropout=float(forecaster.dropout) if forecaster.num_layers > 1 else 0.0,
+        dropout=float(forecaster.dropout) if drops else 0.0,
         n_iter_no_change=int(forecaster.n_iter_no_change),
         tol=float(forecaster.tol),
         verbose=int(forecaster.verbose),

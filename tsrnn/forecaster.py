@@ -56,7 +56,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Read the window backward as well, with weights of its own.
     dropout : float in [0, 1), default=0.0
         Share of a layer's outputs hidden from the layer above while training; nothing to do with
-        one layer.
+        one layer, except with ``segment_length``, where the head is the layer above.
     strategy : {"direct", "recursive", "seq2seq"}, default="direct"
         All steps of the horizon at once; one step at a time, each fed with the forecast before; or
         a second network, the decoder, that starts from the states of the first and goes through
@@ -67,6 +67,11 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
         LSTNet), least squares fixed before training, which starts there. It is hard to beat (Zeng
         et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it.
+    segment_length : int, default=None
+        Read the window in segments of so many steps, each through a linear layer with ReLU, one
+        recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
+        a learned vector of its position (Lin et al., 2023, "SegRNN"). A divisor of ``lookback``
+        (of which the default is then a multiple) and ``horizon``, for strategy "direct".
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -193,6 +198,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         dropout: float = 0.0,
         strategy: str = "direct",
         linear_skip: bool = False,
+        segment_length: int | None = None,
         normalize: str | None = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
@@ -236,6 +242,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.dropout = dropout
         self.strategy = strategy
         self.linear_skip = linear_skip
+        self.segment_length = segment_length
         self.normalize = normalize
         self.loss = loss
         self.optimizer = optimizer

@@ -111,7 +111,8 @@ class Network:
         """Glorot input weights, orthogonal recurrent weights, no biases, but 1 for forgetting.
 
         Glorot & Bengio (2010); Saxe et al. (2014); Jozefowicz et al. (2015). Vectors of categories
-        have about the length 1. Each network has a generator of its own. A skip path is 0.
+        and positions have about the length 1. Each network has a generator of its own. A skip path
+        is 0.
         """
         views = _views(self.engine.parameters, self.architecture.parameter_shapes())
         for name, networks in views.items():
@@ -137,7 +138,7 @@ class Network:
             values[:] = 0
             if self.architecture.cell == "lstm" and "bias_ih" in name:
                 values[hidden : 2 * hidden] = 1
-        elif name.startswith("embedding"):
+        elif name.startswith(("embedding", "position")):
             values[:] = random.standard_normal(values.shape) / np.sqrt(values.shape[1])
         elif name.startswith("head"):
             values[:] = _glorot(random, values.shape)

@@ -27,6 +27,7 @@ CONSTRAINTS: dict[str, list] = {
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "strategy": [StrOptions({"direct", "recursive", "seq2seq"})],
     "linear_skip": ["boolean"],
+    "segment_length": [COUNT, None],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],
     "optimizer": [StrOptions(set(OPTIMIZERS))],

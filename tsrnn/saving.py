@@ -144,13 +144,16 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     n_members, n_series = facts.get("networks", [1, None])  # 0.1.0 did not say
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6]]
-    sizes += [architecture.skip, lookback, facts["horizon"]]
+    sizes += [architecture.skip, architecture.segment, lookback, facts["horizon"]]
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
     networks = [n_members] if n_series is None else [n_members, n_series]
     _check(all(type(size) is int and size > 0 for size in networks), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
     _check(architecture.skip in (0, lookback), "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
+    segment = architecture.segment or 1
+    _check(lookback % segment == architecture.horizon % segment == 0, "the segments")
+    _check(architecture.decoder or not architecture.segment, "the segments")
     _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}

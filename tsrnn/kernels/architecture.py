@@ -51,6 +51,10 @@ class Architecture(NamedTuple):
     A skip path adds to each step of each target a linear function of the last ``skip`` rows of the
     same target, 0 for no such path. Its parameters come last and are not trained: the optimizer
     leaves them as they are.
+
+    With segments, each step of a stack reads so many rows at once through a linear layer. Then the
+    decoder's steps stand side by side instead of one after another: each starts from the last
+    states, and reads a learned vector of its own and what is known of its rows.
     """
 
     cell: str
@@ -61,6 +65,8 @@ class Architecture(NamedTuple):
     horizon: int
     decoder: bool = False
     skip: int = 0
+    segment: int = 0
+    """Rows of a segment; 0 for none. Takes a decoder, and divides horizon and windows."""
 
     @property
     def equations(self) -> Cell:
@@ -84,7 +90,11 @@ class Architecture(NamedTuple):
     @property
     def positions(self) -> int:
         """Hidden states that the head forecasts from."""
-        return self.horizon if self.decoder else 1
+        return self.encoder_steps(self.horizon) if self.decoder else 1
+
+    def encoder_steps(self, rows: int) -> int:
+        """Steps in which so many rows are read."""
+        return rows // (self.segment or 1)
 
     @property
     def outputs(self) -> int:
@@ -100,6 +110,8 @@ class Architecture(NamedTuple):
         """Width of what a layer of the encoder or decoder reads."""
         if layer > 0:
             return self.hidden_size if decoder else self.directions * self.hidden_size
+        if self.segment:
+            return self.hidden_size
         return self.future_inputs if decoder else self.inputs
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -107,6 +119,7 @@ class Architecture(NamedTuple):
         shapes = self._stack_shapes("", decoder=False)
         if self.decoder:
             shapes |= self._stack_shapes("decoder.", decoder=True)
+        shapes |= self._segment_shapes()
         shapes["head.weight"] = (self.outputs, self.features)
         shapes["head.bias"] = (self.outputs,)
         if self.future_inputs and not self.decoder:
@@ -116,6 +129,19 @@ class Architecture(NamedTuple):
         if self.skip:
             values = self.horizon * self.columns.targets
             shapes |= {"skip.weight": (values, self.skip), "skip.bias": (values,)}
+        return shapes
+
+    def _segment_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of what turns segments into inputs of the encoder, and of the decoder."""
+        if not self.segment:
+            return {}
+        shapes: dict[str, tuple[int, ...]] = {
+            "segment.weight": (self.hidden_size, self.segment * self.inputs),
+            "segment.bias": (self.hidden_size,),
+            "position.weight": (self.positions, self.hidden_size),
+        }
+        if self.future_inputs:
+            shapes["known.weight"] = (self.hidden_size, self.segment * self.future_inputs)
         return shapes
 
     def _stack_shapes(self, prefix: str, decoder: bool) -> dict[str, tuple[int, ...]]:
@@ -143,6 +169,9 @@ class Architecture(NamedTuple):
         total = self.outputs * (self.features + 1)
         if not self.decoder:
             total += self.outputs * self.future_inputs
+        if self.segment:
+            columns = self.segment * (self.inputs + self.future_inputs) + 1 + self.positions
+            total += self.hidden_size * columns
         for decoder in (False, True) if self.decoder else (False,):
             first, other = (self.stack_inputs(decoder, layer) for layer in (0, 1))
             inputs = first + (self.num_layers - 1) * other

@@ -8,6 +8,7 @@ import numpy as np
 from tsrnn.kernels.architecture import Architecture, parameter_suffix
 from tsrnn.kernels.cells import Cell
 from tsrnn.kernels.dropout import random_bits
+from tsrnn.kernels.elementary import relu, slope_of_relu
 from tsrnn.kernels.windows import Batch
 
 
@@ -43,15 +44,25 @@ class Reference:
         architecture, steps = self.architecture, batch.windows.steps
         count, columns = batch.count, architecture.columns
         x = self._inputs(batch, np.arange(steps), 0)
-        encoder = Stack(self, "", x, architecture.directions, dropout, seed)
         future = self._inputs(batch, steps - 1 + np.arange(architecture.horizon), 1)
+        segments, mask = None, 1.0
+        if architecture.segment:
+            segments = (
+                Segments(self, x, "segment.weight", "segment.bias", rectified=True),
+                Segments(self, future, "known.weight", "position.weight", rectified=False),
+            )
+            x, future = (part.outputs for part in segments)
+        encoder = Stack(self, "", x, architecture.directions, dropout, seed)
+        decoder = None
         if architecture.decoder:
-            place = architecture.directions * architecture.num_layers * steps
-            first = encoder.last_states()
-            decoder = Stack(self, "decoder.", future, 1, dropout, seed, first, place)
-            features = decoder.outputs.transpose(1, 0, 2)  # (N, horizon, H)
+            place = architecture.directions * architecture.num_layers * len(x)
+            start = encoder.last_states(), place, architecture.segment > 0
+            decoder = Stack(self, "decoder.", future, 1, dropout, seed, *start)
+            if architecture.segment and dropout > 0:
+                place += architecture.num_layers * architecture.positions
+                mask = _dropout_mask(decoder.outputs, place, dropout, seed)
+            features = (decoder.outputs * mask).transpose(1, 0, 2)  # (N, positions, H)
         else:
-            decoder = None
             features = np.concatenate(encoder.last_hidden(), axis=1)  # (N, D H)
         predicted = features @ self.parameters["head.weight"].T + self.parameters["head.bias"]
         predicted = predicted.reshape(count, architecture.horizon, columns.targets)
@@ -59,7 +70,7 @@ class Reference:
             predicted = predicted + np.einsum("knf,kcf->nkc", future, self._known_weight())
         if architecture.skip:
             predicted = predicted + self._skip(batch)
-        return predicted, (encoder, decoder, features, future)
+        return predicted, (encoder, decoder, features, mask, future, segments)
 
     def _skip(self, batch: Batch) -> np.ndarray:
         """What the skip path makes of the last rows, (N, horizon, targets)."""
@@ -76,7 +87,7 @@ class Reference:
         return weight.reshape(self.architecture.horizon, -1, weight.shape[1])
 
     def _backward(self, batch: Batch, dpredicted: np.ndarray, tape) -> dict[str, np.ndarray]:
-        encoder, decoder, features, future = tape
+        encoder, decoder, features, mask, future, segments = tape
         steps = batch.windows.steps
         flat = dpredicted.reshape(-1, self.architecture.outputs)
         gradient = {
@@ -90,10 +101,16 @@ class Reference:
             gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[2])
             dfuture = np.einsum("nkc,kcf->knf", dpredicted, self._known_weight())
         if decoder is not None:
-            dfuture, dstates = decoder.backward(gradient, doutputs=dfeatures.transpose(1, 0, 2))
+            doutputs = dfeatures.transpose(1, 0, 2) * mask
+            dfuture, dstates = decoder.backward(gradient, doutputs=doutputs)
             dx, _ = encoder.backward(gradient, dlast_states=dstates)
         else:
             dx, _ = encoder.backward(gradient, dlast_hidden=dfeatures)
+        if segments is not None:
+            dx, dfuture = (
+                part.backward(gradient, derivatives)
+                for part, derivatives in zip(segments, (dx, dfuture), strict=True)
+            )
         gradient |= {
             f"embedding.{i}": np.zeros_like(self.parameters[f"embedding.{i}"])
             for i in range(len(self.architecture.columns.categories))
@@ -133,6 +150,42 @@ class Reference:
             np.add.at(table, codes[there], dx[:, :, first : first + table.shape[1]][there])
 
 
+class Segments:
+    """Rows x (T, N, I), embedded segment by segment; runs forward when it is made.
+
+    Parameters
+    ----------
+    network : Reference
+    x : ndarray, shape (T, N, I)
+    weight, own : str
+        Parameters: of the rows of a segment, if they hold anything; and what is added to each
+        segment, (H,), or to one after another, (segments, H).
+    rectified : bool
+    """
+
+    def __init__(self, network, x: np.ndarray, weight: str, own: str, rectified: bool):
+        self.names, self.rectified, rows = (weight, own), rectified, network.architecture.segment
+        steps, count, inputs = x.shape
+        x = x.reshape(steps // rows, rows, count, inputs).transpose(0, 2, 1, 3)
+        self.shape, self.x = x.shape, x.reshape(steps // rows, count, rows * inputs)
+        hidden = network.architecture.hidden_size
+        self.weight = network.parameters.get(weight, np.zeros((hidden, 0), x.dtype))
+        self.own = network.parameters[own]
+        outputs = self.x @ self.weight.T + (self.own if self.own.ndim == 1 else self.own[:, None])
+        self.outputs = relu(outputs) if rectified else outputs  # (segments, N, H)
+
+    def backward(self, gradient, doutputs: np.ndarray) -> np.ndarray:
+        """Adds its part to ``gradient``; returns the derivatives of x."""
+        if self.rectified:
+            doutputs = doutputs * slope_of_relu(self.outputs)
+        weight, own = self.names
+        gradient[own] = doutputs.sum(axis=(0, 1) if self.own.ndim == 1 else 1)
+        if self.weight.size:
+            gradient[weight] = np.einsum("snh,sni->hi", doutputs, self.x)
+        dx = (doutputs @ self.weight).reshape(self.shape).transpose(0, 2, 1, 3)
+        return dx.reshape(dx.shape[0] * dx.shape[1], *dx.shape[2:])
+
+
 class Stack:
     """Recurrent layers along x (T, N, I); runs forward when it is made.
 
@@ -149,9 +202,22 @@ class Stack:
         The states to begin with, by layer; None for zeros.
     first_place : int, default=0
         Dropout's number for the first layer and step.
+    parallel : bool, default=False
+        Whether each step begins with ``first``, instead of the states after the one before.
     """
 
-    def __init__(self, network, prefix, x, directions, dropout, seed, first=None, first_place=0):
+    def __init__(
+        self,
+        network,
+        prefix,
+        x,
+        directions,
+        dropout,
+        seed,
+        first=None,
+        first_place=0,
+        parallel=False,
+    ):
         self.prefix, self.hidden = prefix, network.architecture.hidden_size
         cell, self.layers = network.architecture.equations, []
         for layer in range(network.architecture.num_layers):
@@ -164,19 +230,20 @@ class Stack:
                 suffix = parameter_suffix(layer, direction)
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 weights = {name: network.parameters[prefix + name + suffix] for name in names}
-                runs.append(Run(cell, weights, x, direction, first and first[layer]))
+                start = first and first[layer], parallel
+                runs.append(Run(cell, weights, x, direction, *start))
             self.layers.append((mask, runs))
             x = np.concatenate([run.outputs() for run in runs], axis=2)
         self.outputs = x
 
     def last_hidden(self) -> list[np.ndarray]:
         """Of the top layer, by direction."""
-        return [run.states[-1][0] for run in self.layers[-1][1]]
+        return [run.after[-1][0] for run in self.layers[-1][1]]
 
     def last_states(self) -> list[tuple[np.ndarray, ...]]:
         """Of every layer, summed over directions."""
         return [
-            tuple(sum(states) for states in zip(*(run.states[-1] for run in runs), strict=True))
+            tuple(sum(states) for states in zip(*(run.after[-1] for run in runs), strict=True))
             for _, runs in self.layers
         ]
 
@@ -188,7 +255,7 @@ class Stack:
             dx, dstates = np.zeros_like(mask), []
             for direction, run in enumerate(runs):
                 part = slice(direction * self.hidden, (direction + 1) * self.hidden)
-                dlast = [np.zeros_like(state) for state in run.states[0]]
+                dlast = [np.zeros_like(state) for state in run.after[0]]
                 if dlast_states is not None:
                     dlast = dlast_states[layer]
                 elif dlast_hidden is not None and layer == len(self.layers) - 1:
@@ -216,23 +283,29 @@ class Run:
         1 runs from the window's end to its beginning.
     first : tuple of ndarray, default=None
         The state to begin with; None for zeros.
+    parallel : bool, default=False
+        Whether each step begins with it.
     """
 
-    def __init__(self, cell: Cell, weights, x: np.ndarray, direction: int, first=None):
+    def __init__(
+        self, cell: Cell, weights, x: np.ndarray, direction: int, first=None, parallel=False
+    ):
         self.cell, self.weights, self.direction = cell, weights, direction
+        self.parallel = parallel
         self.x = x[::-1] if direction else x
         steps, count, _ = x.shape
         self.hidden = weights["weight_hh"].shape[1]
         state = first or (np.zeros((count, self.hidden), x.dtype),) * cell.states
-        self.states, self.saved = [state], []
+        self.before, self.after, self.saved = [], [], []
         for s in range(steps):
-            saved, state = cell.forward(self._preactivations(s), state)
+            self.before.append(self.after[-1] if self.after and not parallel else state)
+            saved, after = cell.forward(self._preactivations(s), self.before[s])
             self.saved.append(saved)
-            self.states.append(state)
+            self.after.append(after)
 
     def _preactivations(self, s: int) -> tuple[np.ndarray, ...]:
         """Blocks of input and recurrent products; see ``cells`` for which gate goes where."""
-        w, h = self.weights, self.states[s][0]
+        w, h = self.weights, self.before[s][0]
         from_x = np.split(self.x[s] @ w["weight_ih"].T + w["bias_ih"], self.cell.gates, axis=1)
         from_h = np.split(h @ w["weight_hh"].T + w["bias_hh"], self.cell.gates, axis=1)
         blocks = [np.zeros_like(h) for _ in range(self.cell.blocks)]
@@ -243,7 +316,7 @@ class Run:
 
     def outputs(self) -> np.ndarray:
         """Hidden states in the order of time, shape (T, N, H)."""
-        h = np.stack([state[0] for state in self.states[1:]])
+        h = np.stack([state[0] for state in self.after])
         return h[::-1] if self.direction else h
 
     def backward(self, dstate: tuple[np.ndarray, ...], doutputs: np.ndarray | None):
@@ -251,22 +324,25 @@ class Run:
         w, steps = self.weights, len(self.saved)
         dx = np.zeros_like(self.x)
         gradient = {name: np.zeros_like(values) for name, values in w.items()}
+        dfirst = nothing = tuple(np.zeros_like(d) for d in dstate)
         for s in reversed(range(steps)):
             if doutputs is not None:
                 t = steps - 1 - s if self.direction else s
                 dstate = (dstate[0] + doutputs[t], *dstate[1:])
-            dz, dstate = self.cell.backward(
-                self.saved[s], self.states[s], self.states[s + 1], dstate
-            )
+            dz, dstate = self.cell.backward(self.saved[s], self.before[s], self.after[s], dstate)
             dx_gates = np.concatenate([dz[block] for block in self.cell.input_blocks], axis=1)
             dh_gates = np.concatenate([dz[block] for block in self.cell.hidden_blocks], axis=1)
             gradient["weight_ih"] += dx_gates.T @ self.x[s]
             gradient["bias_ih"] += dx_gates.sum(axis=0)
-            gradient["weight_hh"] += dh_gates.T @ self.states[s][0]
+            gradient["weight_hh"] += dh_gates.T @ self.before[s][0]
             gradient["bias_hh"] += dh_gates.sum(axis=0)
             dx[s] = dx_gates @ w["weight_ih"]
             dstate = (dstate[0] + dh_gates @ w["weight_hh"], *dstate[1:])
-        return (dx[::-1] if self.direction else dx), dstate, gradient
+            if self.parallel:
+                dfirst = tuple(d + more for d, more in zip(dfirst, dstate, strict=True))
+                dstate = nothing
+        dfirst = dfirst if self.parallel else dstate
+        return (dx[::-1] if self.direction else dx), dfirst, gradient
 
 
 def _rows(batch: Batch, steps: np.ndarray) -> np.ndarray:

@@ -47,11 +47,38 @@ class Reads:
         return sum(table.size for table in self.tables)
 
 
+@dataclass(frozen=True)
+class Embedding:
+    """The linear layer in front of a stack that reads segments: places of its weights.
+
+    To ``inputs`` numbers of a segment it adds a row of its own: the same at each step, a bias, or
+    one for each.
+    """
+
+    reads: Reads
+    rows: int
+    inputs: int
+    weights: int
+    gradient: int
+    back: int
+    own_rows: int
+    own_panel: int
+    own: int
+    own_gradient: int
+    rectified: bool
+
+    @property
+    def embedded_width(self) -> int:
+        """Of the vectors of categories in a segment."""
+        return self.rows * self.reads.embedded_width
+
+
 @dataclass
 class Layer:
     """One layer in one direction: columns of its XH (see ``workspace``), places of its weights.
 
-    ``back_x`` leads to the layer below, or from the first layer to the vectors of categories.
+    ``back_x`` leads to the layer below, or from the first layer to the vectors of categories (or
+    to the embedded segment).
     """
 
     number: int
@@ -83,7 +110,13 @@ class Stack:
     decoder: bool
     directions: int
     reads: Reads
+    embedding: Embedding | None = None
     layers: list[Layer] = field(default_factory=list)
+
+    @property
+    def parallel(self) -> bool:
+        """Whether each step starts from the first states."""
+        return self.decoder and self.embedding is not None
 
     @property
     def top(self) -> int:
@@ -168,10 +201,12 @@ class Layout:
         self.gradient_size = 0
         self.gradient_of = np.empty(self.n_trainable, np.int64)
         encoder_reads, self.future = self._pack_tables()
-        self.encoder = self._pack_stack("", Stack(False, architecture.directions, encoder_reads))
-        self.decoder = None
+        embeddings = self._pack_embeddings(encoder_reads)
+        encoder = Stack(False, architecture.directions, encoder_reads, embeddings[0])
+        self.encoder, self.decoder = self._pack_stack("", encoder), None
         if architecture.decoder:
-            self.decoder = self._pack_stack("decoder.", Stack(True, 1, self.future))
+            decoder = Stack(True, 1, self.future, embeddings[1])
+            self.decoder = self._pack_stack("decoder.", decoder)
         self._pack_head()
         self.packed_trainable = self._packed_size
         self.skip = self._pack_skip() if architecture.skip else None
@@ -195,6 +230,38 @@ class Layout:
             Reads(0, targets + columns.past, columns.known, known),
         )
 
+    def _pack_embeddings(self, encoder_reads: Reads) -> tuple[Embedding | None, Embedding | None]:
+        """What stands in front of the encoder and of the decoder."""
+        if not self.architecture.segment:
+            return None, None
+        past = self._pack_embedding(encoder_reads, "segment.bias", "segment.weight", True)
+        return past, self._pack_embedding(self.future, "position.weight", "known.weight", False)
+
+    def _pack_embedding(self, reads: Reads, own_name: str, name: str, rectified: bool) -> Embedding:
+        hidden, rows = self.architecture.hidden_size, self.architecture.segment
+        nothing = self.n_parameters
+        own = np.atleast_2d(self._numbers[own_name])
+        # Products read, and gradients write, more rows than the one that they are about.
+        own_rows, own = len(own), _pad(own, 0, len(own) + self.unit, nothing)
+        own = _alone(_pad(own, 1, self.hidden, nothing), nothing)
+        weight = _pad(self._numbers.get(name, np.empty((hidden, 0), int)), 0, self.hidden, nothing)
+        forward = _pad(weight.T, 0, self.padded(weight.shape[1]), nothing)
+        back = weight.reshape(self.hidden, rows, -1)[:, :, reads.embedded :]
+        back = back.reshape(self.hidden, rows * reads.embedded_width)
+        back = _pad(back, 1, self.padded(back.shape[1]), nothing)
+        forward, back = _alone(forward, nothing), _alone(back, nothing)
+        return Embedding(
+            *(reads, rows, weight.shape[1]),
+            weights=self._append_panels(forward),
+            gradient=self._place_panels(forward),
+            back=self._append_panels(back),
+            own_rows=own_rows,
+            own_panel=own.shape[1] * self.lanes,
+            own=self._append_panels(own),
+            own_gradient=self._place_panels(own),
+            rectified=rectified,
+        )
+
     def _pack_stack(self, prefix: str, stack: Stack) -> Stack:
         for number in range(self.architecture.num_layers):
             for direction in range(stack.directions):
@@ -204,19 +271,20 @@ class Layout:
     def _pack_layer(self, prefix: str, stack: Stack, number: int, direction: int) -> Layer:
         architecture, cell = self.architecture, self.architecture.equations
         # Few inputs lie beside the 1; hidden states of the layer below lie in panels as they did.
+        in_panels = number > 0 or stack.embedding is not None
         inputs = architecture.stack_inputs(stack.decoder, 0)
-        if number > 0:
-            inputs = stack.directions * self.hidden
-        start_x = self.hidden + (self.unit if number else 1)
+        if in_panels:
+            inputs = self.hidden * (stack.directions if number > 0 else 1)
+        start_x = self.hidden + (self.unit if in_panels else 1)
         width = round_up(start_x + inputs, self.unit)
         layer = Layer(number, direction, self.hidden, start_x, inputs, width)
-        matrices = self._gates(prefix, parameter_suffix(number, direction), number)
+        matrices = self._gates(prefix, parameter_suffix(number, direction), in_panels)
         forward = self._forward_matrix(matrices, layer)
         layer.gradient, layer.forward = self._place_panels(forward), self._append_panels(forward)
         back_h = _by_block(matrices["weight_hh"], cell.hidden_blocks, cell.blocks - cell.gates)
         layer.back_h = self._append_panels(_alone(back_h, self.n_parameters))
         back_x = _by_block(matrices["weight_ih"], cell.input_blocks, 0)
-        if number == 0:
+        if not in_panels:
             embedded = back_x[:, stack.reads.embedded :]
             back_x = _pad(embedded, 1, self.padded(embedded.shape[1]), self.n_parameters)
         layer.back_x = self._append_panels(_alone(back_x, self.n_parameters))
@@ -226,7 +294,7 @@ class Layout:
         """A number of columns, rounded up to what products need."""
         return round_up(width, self.unit)
 
-    def _gates(self, prefix: str, suffix: str, layer: int) -> dict[str, np.ndarray]:
+    def _gates(self, prefix: str, suffix: str, in_panels: bool) -> dict[str, np.ndarray]:
         """Numbers by gate, padded: weights (G, hidden, columns), biases (G, hidden, 1)."""
         gates, hidden = self.architecture.equations.gates, self.architecture.hidden_size
         result = {}
@@ -234,7 +302,7 @@ class Layout:
             numbers = self._numbers[prefix + name + suffix]
             columns = numbers.shape[1] if numbers.ndim == 2 else 1
             numbers = numbers.reshape(gates, hidden, columns)
-            if name == "weight_hh" or (name == "weight_ih" and layer > 0):
+            if name == "weight_hh" or (name == "weight_ih" and in_panels):
                 numbers = numbers.reshape(gates, hidden, -1, hidden)
                 numbers = _pad(numbers, 3, self.hidden, self.n_parameters)
                 numbers = numbers.reshape(gates, hidden, -1)

@@ -35,7 +35,7 @@ class Network:
         self.last = self.encoder
         self.decoder = None
         if self.layout.decoder is not None:
-            place = architecture.directions * architecture.num_layers * steps if dropout else None
+            place = len(self.encoder.stack.layers) * self.encoder.steps if dropout else None
             self.decoder = Layers(recorder, self.layout.decoder, self.ws.decoder, steps - 1, place)
             self.last = self.decoder
         self.feature_panels = self.last.stack.directions * recorder.units
@@ -64,6 +64,12 @@ class Network:
             to = self.ws.features + position * self.ws.step
             to += layer.direction * self.out.units * self.ws.head_panel
             self.out.copy(h, panel, to, self.ws.head_panel, self.out.units)
+            self.drop(layer, s, to)
+
+    def drop(self, layer: Layer, s: int, start: int) -> None:
+        """Dropout on a hidden state that the head reads, or on its derivative (SegRNN's)."""
+        if self.last.segments is not None:
+            self.last.drop(layer.number + 1, layer, s, start, self.ws.head_panel)
 
     def forward_head(self) -> None:
         """PREDICTED = [FEATURES 1] W, and what is known of each step."""
@@ -214,6 +220,7 @@ class Network:
         if position is not None:
             source = self.ws.dfeatures + position * self.ws.step
             source += layer.direction * self.out.units * self.ws.head_panel
+            self.drop(layer, s, source)
             self.out.copy(source, self.ws.head_panel, dh, self.ws.panel, self.out.units, 1)
 
 

@@ -34,6 +34,7 @@ from tsrnn.kernels.cpu.vectors import (
     lanes_of,
     restore_denormals,
 )
+from tsrnn.kernels.elementary import relu, slope_of_relu
 
 FLOAT = types.float64
 
@@ -122,6 +123,68 @@ def _backward_vector(cell: Cell):
             return context.get_dummy_value()
 
         return types.void(ws, before, INT, INT, INT), codegen
+
+    return apply
+
+
+def rectify(real) -> Kernel:
+    """X to relu(X), in place. Arguments: rows, panels, X, its panel."""
+    apply = _rectify_vector()
+
+    def run(context, arguments):
+        rows, panels, x, panel = arguments[0], arguments[1], arguments[2], arguments[3]
+        ws = buffer(real, context, WORKSPACE, 0)
+        L = lanes(ws)
+        for j in range(panels):
+            for b in range(rows):
+                apply(ws, x + j * panel + b * L)
+
+    return network_call(run, "rectify", real)
+
+
+def rectify_backward(real) -> Kernel:
+    """The derivatives of relu's values X to those of what it was applied to, in place.
+
+    Arguments: rows, panels, X, the derivatives, the panel of both.
+    """
+    apply = _rectify_backward_vector()
+
+    def run(context, arguments):
+        rows, panels = arguments[0], arguments[1]
+        x, dx, panel = arguments[2], arguments[3], arguments[4]
+        ws = buffer(real, context, WORKSPACE, 0)
+        L = lanes(ws)
+        for j in range(panels):
+            for b in range(rows):
+                at = j * panel + b * L
+                apply(ws, x + at, dx + at)
+
+    return network_call(run, "rectify-backward", real)
+
+
+def _rectify_vector():
+    @intrinsic
+    def apply(typing_context, ws, x):
+        def codegen(context, builder, signature, arguments):
+            memory = Memory(builder, arguments[0], lanes_of(ws))
+            memory.store(relu(memory.load(arguments[1])), arguments[1])
+            return context.get_dummy_value()
+
+        return types.void(ws, INT), codegen
+
+    return apply
+
+
+def _rectify_backward_vector():
+    @intrinsic
+    def apply(typing_context, ws, x, dx):
+        def codegen(context, builder, signature, arguments):
+            ws_, x, dx = arguments
+            memory = Memory(builder, ws_, lanes_of(ws))
+            memory.store(memory.load(dx) * slope_of_relu(memory.load(x)), dx)
+            return context.get_dummy_value()
+
+        return types.void(ws, INT, INT), codegen
 
     return apply
 

@@ -11,6 +11,7 @@ from tsrnn.kernels.cpu.layout import Layer, Stack, round_up
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
 from tsrnn.kernels.cpu.recorder import Recorder
+from tsrnn.kernels.cpu.segments import Segments
 from tsrnn.kernels.cpu.workspace import LayerSpace, StackSpace
 
 
@@ -35,6 +36,11 @@ class Layers:
         self.cell = self.layout.architecture.equations
         self.steps, self.units = space.steps, recorder.units
         self.panel = self.ws.panel
+        self.segments = None
+        if stack.embedding is not None and space.embedding is not None:
+            self.segments = Segments(
+                recorder, stack.embedding, space.embedding, space.steps, first_row
+            )
 
     def time(self, direction: int, step: int) -> int:
         """The reverse direction's first step is at the window's end. Its own inverse."""
@@ -45,17 +51,21 @@ class Layers:
     def start(self, layer: Layer, before: "Layers | None") -> None:
         """The first states: 0, or the last ones of another stack, summed over directions."""
         at, states = self.space.layer(layer), (self.cell.states - 1) * self.units
-        self.out.fill(at.xh, self.units, at.xh_panel)
-        self.out.fill(at.c, states, self.panel)
-        for source in before.stack.layers_of(layer.number) if before else ():
-            last = before.space.layer(source)
-            h, c = last.xh + before.steps * last.xh_step, last.c + before.steps * self.ws.c_step
-            self.out.copy(h, last.xh_panel, at.xh, at.xh_panel, self.units, 1)
-            self.out.copy(c, self.panel, at.c, self.panel, states, 1)
+        for slot in range(at.slots if self.stack.parallel else 1):
+            own_h, own_c = at.xh + slot * at.xh_step, at.c + slot * self.ws.c_step
+            self.out.fill(own_h, self.units, at.xh_panel)
+            self.out.fill(own_c, states, self.panel)
+            for source in before.stack.layers_of(layer.number) if before else ():
+                last, shift = before.space.layer(source), before.steps - 1
+                h, c = last.out + shift * last.xh_step, last.c_out + shift * self.ws.c_step
+                self.out.copy(h, last.xh_panel, own_h, at.xh_panel, self.units, 1)
+                self.out.copy(c, self.panel, own_c, self.panel, states, 1)
         self.out.fill_ones(at.xh + self.units * at.xh_panel, at.slots)
 
     def forward(self, before: "Layers | None", collect: Callable) -> None:
         """Step by step; ``collect(layer, s, h, panel)`` is told where the top layers' h lies."""
+        if self.segments is not None:
+            self.segments.forward()
         for layer in self.stack.layers:
             at = self.space.layer(layer)
             self.start(layer, before)
@@ -63,22 +73,25 @@ class Layers:
                 self.read_step(layer, at, s)
                 self.forward_step(layer, at, s)
                 if layer.number == self.stack.top:
-                    collect(layer, s, at.xh + (s + 1) * at.xh_step, at.xh_panel)
+                    collect(layer, s, at.out + s * at.xh_step, at.xh_panel)
 
     def read_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
         """x_s: from the windows, or the layer below, thinned by dropout."""
         t, lanes = self.time(layer.direction, s), self.layout.lanes
         x = at.xh + layer.start_x // lanes * at.xh_panel + s * at.xh_step
+        if layer.number == 0 and self.segments is not None:
+            self.segments.copy(t, x, at.xh_panel)
+            return
         if layer.number == 0:
             first = layer.start_x % lanes
             self.out.read(self.stack.reads, self.first_row + t, x, at.xh_panel, first)
             return
         for below in self.stack.layers_of(layer.number - 1):
             source = self.space.layer(below)
-            h = source.xh + (self.time(below.direction, t) + 1) * source.xh_step
+            h = source.out + self.time(below.direction, t) * source.xh_step
             to = x + below.direction * self.units * at.xh_panel
             self.out.copy(h, source.xh_panel, to, at.xh_panel, self.units)
-            self.drop(layer, below, t, to, at.xh_panel)
+            self.drop(layer.number, below, t, to, at.xh_panel)
 
     def has_state(self, s: int) -> bool:
         """Whether the state before a step is anything but 0."""
@@ -109,12 +122,12 @@ class Layers:
 
     def add_step(self, make, at: LayerSpace, s: int, *more: int) -> None:
         """The cell's equations at step s."""
-        c, h = at.c + s * self.ws.c_step, at.xh + s * at.xh_step
+        c, h = s * self.ws.c_step, s * at.xh_step
         self.out.tape.add(
             kernel(make, self.layout.architecture.cell, self.layout.real),
             *(self.out.rows, self.units, at.z + s * self.ws.z_step),
-            *(c, c + self.ws.c_step, self.panel),
-            *(h, h + at.xh_step, at.xh_panel),
+            *(at.c + c, at.c_out + c, self.panel),
+            *(at.xh + h, at.out + h, at.xh_panel),
             *more,
         )
 
@@ -122,26 +135,36 @@ class Layers:
 
     def backward(self, after: "Layers | None", spread: Callable) -> None:
         """From the top; ``spread(layer, s, dh)`` adds what the head says of the top layers' h."""
+        states = self.cell.states * self.units
         for layer in sorted(self.stack.layers, key=lambda layer: -layer.number):
             at = self.space.layer(layer)
             self.start_dstate(layer, at, after)
             for s in reversed(range(self.steps)):
+                if self.stack.parallel:
+                    self.out.fill(at.dstate, states, self.panel)
                 if layer.number == self.stack.top:
                     spread(layer, s, at.dstate)
                 self.backward_step(layer, at, s)
+                if self.stack.parallel:
+                    self.out.copy(at.dstate, self.panel, at.dfirst, self.panel, states, 1)
                 if s % self.ws.chunk == 0:
                     self.weight_gradient(layer, s, min(s + self.ws.chunk, self.steps))
             if layer.number > 0 and layer.direction == self.stack.directions - 1:
                 self.drop_derivatives(layer)
+        if self.segments is not None:
+            self.segments.backward()
 
     def start_dstate(self, layer: Layer, at: LayerSpace, after: "Layers | None") -> None:
-        """DSTATE after the last step: 0, or that of the stack that went on from there."""
+        """DSTATE after the last step: 0, or that of the stack that went on from there.
+
+        In a parallel stack it is DFIRST that begins with 0.
+        """
         panels = self.cell.states * self.units
         if after is None:
-            self.out.fill(at.dstate, panels, self.panel)
+            self.out.fill(at.dfirst, panels, self.panel)
             return
         (next_layer,) = after.stack.layers_of(layer.number)
-        source = after.space.layer(next_layer).dstate
+        source = after.space.layer(next_layer).dfirst
         self.out.copy(source, self.panel, at.dstate, self.panel, panels)
 
     def backward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
@@ -161,6 +184,9 @@ class Layers:
         if layer.number > 0:
             below = self.space.dout[layer.number - 1] + t * self.space.dout_step
             place = below, self.panel, self.stack.directions * self.units
+            self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
+        elif self.segments is not None:
+            place = self.segments.derivatives(t)
             self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
         elif self.stack.reads.tables:
             panels = self.layout.padded(self.stack.reads.embedded_width) // self.layout.lanes
@@ -199,12 +225,12 @@ class Layers:
         for below in self.stack.layers_of(layer.number - 1):
             dout = self.space.dout[below.number] + below.direction * self.units * self.panel
             for t in range(self.steps):
-                self.drop(layer, below, t, dout + t * self.space.dout_step, self.panel)
+                self.drop(layer.number, below, t, dout + t * self.space.dout_step, self.panel)
 
-    def drop(self, layer: Layer, below: Layer, t: int, start: int, panel: int) -> None:
-        """Dropout on what one direction below hands up to ``layer`` at time t."""
+    def drop(self, number: int, below: Layer, t: int, start: int, panel: int) -> None:
+        """Dropout on what one direction hands up to layer ``number``, or the head, at time t."""
         if self.first_place is not None:
             size = self.layout.architecture.hidden_size
-            place = self.first_place + layer.number * self.steps + t
+            place = self.first_place + number * self.steps + t
             units = below.direction * size, self.stack.directions * size
             self.out.add(data.drop, self.out.rows, start, panel, size, place, *units)

@@ -34,6 +34,8 @@ _NETWORK_KERNELS = (
     data.fill,
     data.copy,
     data.drop,
+    passes.rectify,
+    passes.rectify_backward,
 )
 
 

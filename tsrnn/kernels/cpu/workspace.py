@@ -13,6 +13,15 @@ padded units, having no weights, stay 0), all in panels (see ``products``):
 - ``DOUT (T, directions * units, rows, L)`` for each layer but the top one: those of its outputs.
 - ``DX``: those of the vectors of categories that a step read.
 
+In a parallel stack, whose steps all start from the first states, what is after a step lies apart:
+``OUT``, with the panel of XH, and ``C_OUT``; and ``DFIRST`` sums what DSTATE comes to at each step.
+Of a stack that reads segments also:
+
+- ``SEGMENT (inputs / L, T, rows, L)``: the rows of a segment side by side (a forecast alone has one
+  step), and ``ONE``, a column of 1;
+- ``X (units, T, rows, L)``: embedded; ``DX`` is its derivative, ``DSEGMENT`` that of the vectors of
+  categories in one segment.
+
 The head's, with a row for each window and position:
 
 - ``FEATURES (directions * units + 1, positions, rows, L)``: hidden states and a 1;
@@ -22,23 +31,43 @@ The head's, with a row for each window and position:
 - ``PREDICTED``, which becomes its derivative, ``TARGET`` and ``WEIGHT``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tsrnn.kernels.cpu.layout import Layer, Layout, Stack, round_up
+from tsrnn.kernels.cpu.layout import Embedding, Layer, Layout, Stack, round_up
 from tsrnn.kernels.cpu.products import DEPTH
 
 
 @dataclass(frozen=True)
 class LayerSpace:
-    """Where the matrices of one layer and direction begin, and the strides and steps of XH."""
+    """Where the matrices of one layer and direction begin, and the strides and steps of XH.
+
+    The states after a step are at ``out`` and ``c_out``: next in XH and C but in parallel stacks.
+    """
 
     xh: int
     xh_panel: int
     xh_step: int
     slots: int
+    out: int
     z: int
     c: int
+    c_out: int
     dstate: int
+    dfirst: int
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """Those in front of a stack that reads segments."""
+
+    one: int
+    segment: int
+    segment_panel: int
+    segment_step: int
+    x: int
+    dx: int
+    panel: int
+    dsegment: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +79,7 @@ class StackSpace:
     dout: list[int]
     dout_step: int
     dx: int
+    embedding: EmbeddingSpace | None
 
     def layer(self, layer: Layer) -> LayerSpace:
         return self.layers[layer.number, layer.direction]
@@ -86,34 +116,61 @@ class Workspace:
             self.chunk = min(-(-DEPTH // rows), max(steps, architecture.horizon))
             self.dz_panel = self.chunk * self.step + lanes
             self.dz = self._place(cell.blocks * units * self.dz_panel)
-        self.encoder = self._place_stack(layout.encoder, steps, keep)
+        self.encoder = self._place_stack(layout.encoder, architecture.encoder_steps(steps), keep)
         if layout.decoder is not None:
-            self.decoder = self._place_stack(layout.decoder, architecture.horizon, keep)
+            self.decoder = self._place_stack(layout.decoder, architecture.positions, keep)
         self._place_head(keep)
 
     def _place_stack(self, stack: Stack, steps: int, keep: bool) -> StackSpace:
         layers = {}
         for layer in stack.layers:
             slots = steps + 1 if keep or layer.number < stack.top else 1
-            place = self._place_layer(layer, steps, slots, keep)
-            layers[layer.number, layer.direction] = place
+            make = self._place_parallel_layer if stack.parallel else self._place_layer
+            layers[layer.number, layer.direction] = make(layer, steps, slots, keep)
         dout_step = stack.directions * (self.layout.hidden // self.layout.lanes) * self.panel
         dout = [self._place(steps * dout_step) for _ in range(keep * stack.top)]
         dx = self._place_columns(stack.reads.embedded_width, keep)
-        return StackSpace(steps, layers, dout, dout_step, dx)
+        embedding = stack.embedding and self._place_embedding(stack.embedding, steps, keep)
+        return StackSpace(steps, layers, dout, dout_step, dx, embedding)
 
     def _place_layer(self, layer: Layer, steps: int, slots: int, keep: bool) -> LayerSpace:
         lanes, cell = self.layout.lanes, self.layout.architecture.equations
         state = self.layout.hidden // lanes * self.panel
         xh_panel = slots * self.step + lanes
+        xh_step = self.step if slots > 1 else 0
+        xh = self._place(layer.width // lanes * xh_panel)
+        z = self._place(cell.blocks * state * (steps if keep else 1))
+        c = self._place((cell.states - 1) * state * (steps + 1 if keep else 1))
+        dstate = self._place(keep * cell.states * state)
         return LayerSpace(
-            xh=self._place(layer.width // lanes * xh_panel),
-            xh_panel=xh_panel,
-            xh_step=self.step if slots > 1 else 0,
-            slots=slots,
-            z=self._place(cell.blocks * state * (steps if keep else 1)),
-            c=self._place((cell.states - 1) * state * (steps + 1 if keep else 1)),
-            dstate=self._place(keep * cell.states * state),
+            *(xh, xh_panel, xh_step, slots, xh + xh_step),
+            *(z, c, c + self.c_step, dstate, dstate),
+        )
+
+    def _place_parallel_layer(self, layer: Layer, steps: int, slots: int, keep: bool) -> LayerSpace:
+        """The first states stand in each slot; those after a step, and DFIRST, apart."""
+        place = self._place_layer(layer, steps, slots, keep)
+        cell, units = self.layout.architecture.equations, self.layout.hidden // self.layout.lanes
+        return replace(
+            place,
+            out=self._place(units * place.xh_panel),
+            c_out=self._place((cell.states - 1) * units * self.panel * (steps if keep else 1)),
+            dfirst=self._place(keep * cell.states * units * self.panel),
+        )
+
+    def _place_embedding(self, embedding: Embedding, steps: int, keep: bool) -> EmbeddingSpace:
+        lanes, units = self.layout.lanes, self.layout.hidden // self.layout.lanes
+        panel = steps * self.step + lanes
+        segment_panel = panel if keep else self.panel
+        return EmbeddingSpace(
+            one=self._place(self.layout.unit // lanes * self.panel),
+            segment=self._place(self.layout.padded(embedding.inputs) // lanes * segment_panel),
+            segment_panel=segment_panel,
+            segment_step=self.step if keep else 0,
+            x=self._place(units * panel),
+            dx=self._place(keep * units * panel),
+            panel=panel,
+            dsegment=self._place_columns(embedding.embedded_width, keep),
         )
 
     def _place_head(self, keep: bool) -> None:

@@ -1,0 +1,139 @@
+"""What stands in front of a stack that reads segments: their rows, through a linear layer.
+
+See ``workspace`` for the matrices that stand in capitals here, and Lin et al. (2023), "SegRNN",
+arXiv:2308.11200, for the idea.
+"""
+
+from tsrnn.kernels.cpu import passes
+from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
+from tsrnn.kernels.cpu.layout import Embedding
+from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
+from tsrnn.kernels.cpu.recorder import Recorder
+from tsrnn.kernels.cpu.workspace import EmbeddingSpace
+
+
+class Segments:
+    """Writes to a tape how the inputs X of all steps of a stack come about.
+
+    Parameters
+    ----------
+    recorder : Recorder
+    embedding : Embedding
+    space : EmbeddingSpace
+    steps : int
+        Of the stack: segments that it reads.
+    first_row : int
+        The row of a window with which the first segment begins.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        embedding: Embedding,
+        space: EmbeddingSpace,
+        steps: int,
+        first_row: int,
+    ):
+        self.out, self.embedding, self.space = recorder, embedding, space
+        self.steps, self.first_row = steps, first_row
+        self.layout, self.ws = recorder.layout, recorder.ws
+        self.inputs = self.layout.padded(embedding.inputs)
+
+    def copy(self, t: int, target: int, panel: int) -> None:
+        """X at time t, to where a layer reads it."""
+        x = self.space.x + t * self.ws.step
+        self.out.copy(x, self.space.panel, target, panel, self.out.units)
+
+    def derivatives(self, t: int) -> tuple[int, int, int]:
+        """Where those of X at time t belong: start, panel, panels."""
+        return self.space.dx + t * self.ws.step, self.space.panel, self.out.units
+
+    def rows(self, t: int) -> range:
+        """The rows of a window that make up segment t."""
+        first = self.first_row + t * self.embedding.rows
+        return range(first, first + self.embedding.rows)
+
+    def own(self, t: int) -> int:
+        """Which of the own rows belongs to time t."""
+        return t if self.embedding.own_rows > 1 else 0
+
+    # Forward
+
+    def forward(self) -> None:
+        self.out.fill_ones(self.space.one, 1)
+        for t in range(self.steps):
+            self.embed(t)
+
+    def embed(self, t: int) -> None:
+        """X = own row + SEGMENT W, perhaps through the rectifier."""
+        space, embedding, lanes = self.space, self.embedding, self.layout.lanes
+        segment, x = space.segment + t * space.segment_step, space.x + t * self.ws.step
+        self.out.multiply(
+            *(self.out.rows, self.out.units, UNROLL),
+            *(WORKSPACE, space.one, self.ws.panel),
+            *(WEIGHTS, embedding.own + self.own(t) * lanes, embedding.own_panel),
+            *(WORKSPACE, x, space.panel),
+        )
+        if self.inputs:
+            width = embedding.inputs // embedding.rows
+            for place, row in enumerate(self.rows(t)):
+                first = place * width
+                self.out.read(embedding.reads, row, segment, space.segment_panel, first)
+            self.out.multiply(
+                *(self.out.rows, self.out.units, self.inputs),
+                *(WORKSPACE, segment, space.segment_panel),
+                *(WEIGHTS, embedding.weights, self.inputs * lanes),
+                *(WORKSPACE, x, space.panel),
+                1,
+            )
+        if embedding.rectified:
+            self.out.add(passes.rectify, self.out.rows, self.out.units, x, space.panel)
+
+    # Backward
+
+    def backward(self) -> None:
+        """From DX, which is complete, to the gradient."""
+        space, rows, units = self.space, self.out.rows, self.out.units
+        for t in range(self.steps):
+            x, dx = space.x + t * self.ws.step, space.dx + t * self.ws.step
+            if self.embedding.rectified:
+                self.out.add(passes.rectify_backward, rows, units, x, dx, space.panel)
+            self.own_gradient(t, dx)
+            if self.embedding.reads.tables:
+                self.unread(t, dx)
+        if self.inputs:
+            self.weight_gradient()
+
+    def own_gradient(self, t: int, dx: int) -> None:
+        """The sum of DX over windows: ONE^T DX, a row, and rows of 0 that later ones overwrite."""
+        embedding, own = self.embedding, self.own(t)
+        self.out.multiply(
+            *(TILE_ROWS, self.out.units, self.out.rows),
+            *(WORKSPACE, self.space.one, self.ws.panel),
+            *(WORKSPACE, dx, self.space.panel),
+            *(GRADIENT, embedding.own_gradient + own * self.layout.lanes, embedding.own_panel),
+            t > own,
+            transposed=True,
+        )
+
+    def weight_gradient(self) -> None:
+        """dW = SEGMENT^T DX, over all steps."""
+        space, embedding = self.space, self.embedding
+        for t, run in self.out.runs(self.steps):
+            self.out.multiply(
+                *(self.inputs, self.out.units, run * self.out.rows),
+                *(WORKSPACE, space.segment + t * space.segment_step, space.segment_panel),
+                *(WORKSPACE, space.dx + t * self.ws.step, space.panel),
+                *(GRADIENT, embedding.gradient, self.inputs * self.layout.lanes),
+                t > 0,
+                transposed=True,
+            )
+
+    def unread(self, t: int, dx: int) -> None:
+        """To the vectors of categories in segment t."""
+        embedding, target = self.embedding, self.space.dsegment
+        panels = self.layout.padded(embedding.embedded_width) // self.layout.lanes
+        place, width = (target, self.ws.panel, panels), embedding.reads.embedded_width
+        self.out.through(dx, self.space.panel, self.layout.hidden, embedding.back, *place)
+        for place_in, row in enumerate(self.rows(t)):
+            self.out.unread(embedding.reads, row, target, self.ws.panel, place_in * width)
