@@ -14,7 +14,13 @@ from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
 from tsrnn.training import Examples, Settings
-from tsrnn.windows import split_validation, window_starts, without_gaps
+from tsrnn.windows import (
+    most_origins,
+    sequences,
+    split_validation,
+    window_starts,
+    without_gaps,
+)
 
 # What is more than this is a mistake, or too much for a machine.
 LARGEST_NETWORK = 2**30  # parameters
@@ -151,6 +157,8 @@ def _architecture(
 ) -> Architecture:
     cell = forecaster.cell
     segment = int(forecaster.segment_length or 0)
+    if forecaster.supervision == "sequence":
+        _check_sequence(forecaster)
     if segment:
         if forecaster.strategy != "direct":
             raise ValueError(
@@ -203,8 +211,28 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
             firsts = np.concatenate(validation) + lookback
             _relative_weights(weights, firsts, block, "validate on")
         weights = relative.astype(network.dtype)
+    origins = 1
+    if forecaster.supervision == "sequence":
+        starts = np.sort(np.concatenate(training))
+        origins = min(lookback, most_origins(starts, offsets))
+        training = [sequences(some, origins) for some in training]
     series = model.rows(panel, model.scaler)
-    return Examples(series, training, validation if validate else None, weights)
+    return Examples(series, training, validation if validate else None, weights, origins)
+
+
+def _check_sequence(forecaster: Any) -> None:
+    """Refuse what does not go with supervision="sequence"."""
+    reasons = {
+        "bidirectional=True": (forecaster.bidirectional, "would read what it forecasts"),
+        "strategy='seq2seq'": (forecaster.strategy == "seq2seq", "has a decoder for one origin"),
+        "segment_length": (forecaster.segment_length is not None, "has no state after each step"),
+    }
+    for name, (given, reason) in reasons.items():
+        if given:
+            raise ValueError(
+                "supervision='sequence' takes a forecast after each step of one run along the "
+                f"series; {name} {reason}. Use supervision='window'."
+            )
 
 
 def _parts(offsets: np.ndarray, n_series: int | None) -> list[np.ndarray]:

@@ -72,6 +72,10 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
         a learned vector of its position (Lin et al., 2023, "SegRNN"). A divisor of ``lookback``
         (of which the default is then a multiple) and ``horizon``, for strategy "direct".
+    supervision : {"window", "sequence"}, default="window"
+        Learn from one window a forecast; or run along the series, over up to two lookbacks at a
+        time, and learn from the forecasts after every step of the second one: nearly the work of
+        two windows for as many forecasts as the lookback has steps.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -93,7 +97,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Epochs, at most.
     windows_per_epoch : int, default=None
         Windows in an epoch: a random sample if there are more, several passes if there are fewer.
-        None: all windows once, but 1024 at least and 16384 at most.
+        None: all windows once, but 1024 at least and 16384 at most; of runs along the series
+        (``supervision``) as many as have so many forecasts, but eight batches at least.
     clip_norm : float or None, default=1.0
         Longest gradient; longer ones are shortened to it (Pascanu et al., 2013).
     early_stopping : bool, default=False
@@ -199,6 +204,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         strategy: str = "direct",
         linear_skip: bool = False,
         segment_length: int | None = None,
+        supervision: str = "window",
         normalize: str | None = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
@@ -243,6 +249,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.strategy = strategy
         self.linear_skip = linear_skip
         self.segment_length = segment_length
+        self.supervision = supervision
         self.normalize = normalize
         self.loss = loss
         self.optimizer = optimizer

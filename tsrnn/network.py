@@ -149,12 +149,21 @@ class Network:
                 values[gate : gate + hidden] = make(random, shape)
 
     def windows(
-        self, series: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None
+        self,
+        series: np.ndarray,
+        starts: np.ndarray,
+        weights: np.ndarray | None = None,
+        origins: int = 1,
     ) -> WindowSet:
-        """The windows that begin at ``starts``, with their normalisation; see ``WindowSet``."""
+        """The windows that begin at ``starts``, with their normalisation; see ``WindowSet``.
+
+        With several origins, the first of which is at the end of a lookback, what is known there is
+        what the whole window is normalised by.
+        """
         targets = series[:, : self.architecture.columns.targets]
         location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
-        return WindowSet(series, starts, location, scale, self.lookback, weights)
+        steps = self.lookback + origins - 1
+        return WindowSet(series, starts, location, scale, steps, weights, origins)
 
     def forecast(
         self, history: np.ndarray, known: np.ndarray, steps: int, numbers: np.ndarray

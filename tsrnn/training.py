@@ -17,6 +17,8 @@ from tsrnn.schedules import SCHEDULES, Plateau
 
 # An epoch of a short series passes over it again and again, an epoch of a long one samples it.
 SHORTEST_EPOCH, LONGEST_EPOCH = 1024, 16384
+# Of runs along a short series, each of many forecasts.
+FEWEST_BATCHES = 8
 # Windows in one pass over validation data: what memory is needed does not grow with the series.
 _VALIDATION_BATCH = 1024
 
@@ -63,12 +65,16 @@ class Examples:
         validation windows, training stops early and restores the weights that did best on them.
     weights : ndarray, shape (rows,), or None
         How much the forecast of each row counts.
+    origins : int
+        Consecutive windows that are learned from in one run along the series, from each of the
+        ``training`` starts on.
     """
 
     series: np.ndarray
     training: list[np.ndarray]
     validation: list[np.ndarray] | None = None
     weights: np.ndarray | None = None
+    origins: int = 1
 
 
 class Learner:
@@ -124,6 +130,8 @@ class Trainer:
         self.network, self.engine, self.examples = network, network.engine, examples
         self.settings, self.epochs = settings, epochs or [settings.max_epochs] * len(random)
         usual = min(max(*map(len, examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
+        if examples.origins > 1:
+            usual = max(-(-usual // examples.origins), FEWEST_BATCHES * settings.batch_size)
         self.windows_per_epoch = settings.windows_per_epoch or usual
         self.loss = LOSSES[settings.loss]()
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
@@ -214,9 +222,8 @@ class Trainer:
         learner, examples, settings = self.learners[number], self.examples, self.settings
         training, random = examples.training[self.network.series_of(number)], learner.random
         rate = settings.learning_rate * learner.schedule(epoch, settings.max_epochs)
-        windows = self.network.windows(
-            examples.series, self._order(training, random), examples.weights
-        )
+        order = self._order(training, random)
+        windows = self.network.windows(examples.series, order, examples.weights, examples.origins)
         optimizer = self.optimizer.at(self.step + np.arange(1, steps + 1), rate)
         seeds = random.integers(2**62, size=steps) if settings.dropout else np.zeros(steps, int)
         return Turn(windows, optimizer, seeds)

@@ -98,3 +98,43 @@ def split_validation(
         starts[place < np.repeat(training, counts)],
         starts[place >= np.repeat(counts - validating, counts)],
     )
+
+
+def most_origins(starts: np.ndarray, offsets: np.ndarray) -> int:
+    """How many consecutive windows there are somewhere in each series that has any.
+
+    Parameters
+    ----------
+    starts : ndarray of int64
+        Windows, in order; at least one.
+    offsets : ndarray of int64, shape (series + 1,)
+
+    Examples
+    --------
+    >>> most_origins(np.array([0, 1, 2, 7, 12, 13]), np.array([0, 10, 20]))
+    2
+    """
+    first = np.append(0, np.flatnonzero(np.diff(starts) != 1) + 1)
+    lengths = np.diff(first, append=len(starts))
+    series = np.searchsorted(offsets, starts[first], side="right") - 1
+    longest = np.zeros(len(offsets) - 1, np.int64)
+    np.maximum.at(longest, series, lengths)
+    return int(longest[longest > 0].min())
+
+
+def sequences(starts: np.ndarray, origins: int) -> np.ndarray:
+    """The windows that so many, themselves among them, follow each other from.
+
+    Parameters
+    ----------
+    starts : ndarray of int64
+        Windows, in order.
+    origins : int
+
+    Examples
+    --------
+    >>> sequences(np.array([0, 1, 2, 7, 12, 13]), origins=2)
+    array([ 0,  1, 12])
+    """
+    first, last = starts[: max(0, len(starts) - origins + 1)], starts[origins - 1 :]
+    return first[last == first + origins - 1]

@@ -38,6 +38,8 @@ class WindowSet:
         Length of a window.
     weights : ndarray, shape (rows,), default=None
         How much the forecast of each row counts; of the dtype of the series.
+    origins : int, default=1
+        Rows at the end of a window after each of which the network forecasts.
 
     Attributes
     ----------
@@ -45,13 +47,13 @@ class WindowSet:
         Of series, starts, location, inverse scale and weights.
     """
 
-    def __init__(self, series, starts, location, scale, steps: int, weights=None):
+    def __init__(self, series, starts, location, scale, steps: int, weights=None, origins=1):
         self.series = series
         self.starts = np.ascontiguousarray(starts, np.int64)
         self.location = np.ascontiguousarray(location, series.dtype)
         self.scale = scale
         self.inverse_scale = np.ascontiguousarray(1 / scale, series.dtype)
-        self.steps = steps
+        self.steps, self.origins = steps, origins
         self.weights = weights
         # Asked for once: NumPy takes a while to tell an address.
         arrays = (series, self.starts, self.location, self.inverse_scale)

@@ -143,22 +143,22 @@ def clear_gradient(real) -> Kernel:
 def read_targets(real) -> Kernel:
     """TARGET: the rows after each window, normalised like it; step-major, targets within.
 
-    Arguments: steps, targets, width of a row of the series, positions, outputs of each; TARGET,
-    its panel, its step from position to position.
+    Arguments: the first such row's place, how much later that of the next position is, targets,
+    width of a row of the series, positions, outputs of each; TARGET, its panel, its step from
+    position to position.
     """
     windows = _windows(real)
 
     def run(context, arguments):
-        steps, targets, width = arguments[0], arguments[1], arguments[2]
-        positions, outputs = arguments[3], arguments[4]
-        target, panel, step = arguments[5], arguments[6], arguments[7]
+        first, ahead, targets, width = arguments[0], arguments[1], arguments[2], arguments[3]
+        positions, outputs = arguments[4], arguments[5]
+        target, panel, step = arguments[6], arguments[7], arguments[8]
         ws = buffer(real, context, c.WORKSPACE, 0)
         series, starts, location, scale = windows(context, targets)
         L = lanes(ws)
-        ahead = outputs // targets
         for b in range(context[c.COUNT]):
             for p in range(positions):
-                point = (starts[b] + steps + p * ahead) * width
+                point = (starts[b] + first + p * ahead) * width
                 row = target + p * step + b * L
                 for o in range(outputs):
                     n = b * targets + o % targets
@@ -171,20 +171,20 @@ def read_targets(real) -> Kernel:
 def read_weights(real) -> Kernel:
     """WEIGHT: how much the rows after each window count.
 
-    Arguments: steps, targets, positions, outputs of each; WEIGHT, its panel, its step.
+    Arguments: as for ``read_targets``, without the width of a row; WEIGHT, its panel, its step.
     """
 
     def run(context, arguments):
-        steps, targets, positions, outputs = arguments[0], arguments[1], arguments[2], arguments[3]
-        weight, panel, step = arguments[4], arguments[5], arguments[6]
+        first, ahead, targets = arguments[0], arguments[1], arguments[2]
+        positions, outputs = arguments[3], arguments[4]
+        weight, panel, step = arguments[5], arguments[6], arguments[7]
         ws = buffer(real, context, c.WORKSPACE, 0)
         weights = buffer(real, context, c.ROW_WEIGHTS, 0)
         starts = buffer(INT, context, c.STARTS, context[c.FIRST])
         L = lanes(ws)
-        ahead = outputs // targets
         for b in range(context[c.COUNT]):
             for p in range(positions):
-                point = starts[b] + steps + p * ahead
+                point = starts[b] + first + p * ahead
                 row = weight + p * step + b * L
                 for o in range(outputs):
                     ws[row + o // L * panel + o % L] = weights[point + o // targets]

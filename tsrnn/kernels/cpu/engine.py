@@ -168,7 +168,10 @@ class Engine:
         batch = next(iter(batches.values()))
         weighted = batch.windows.weights is not None and loss is not None
         what = type(loss) if loss is not None else None, training, dropout > 0, weighted
-        kind = Kind(batch.count, batch.windows.steps, *what, len(batches), available_threads())
+        windows = batch.windows
+        kind = Kind(
+            batch.count, windows.steps, windows.origins, *what, len(batches), available_threads()
+        )
         if kind not in self._programs:
             if len(self._programs) == _PROGRAMS_KEPT:
                 self._programs.clear()

@@ -19,16 +19,17 @@ class Network:
     Parameters
     ----------
     recorder : Recorder
-    steps : int
-        Length of a window.
+    steps, origins : int
+        Length of a window, and how many of its last steps the head forecasts after; without a
+        decoder it may be several.
     dropout : bool
     """
 
-    def __init__(self, recorder: Recorder, steps: int, dropout: bool):
-        self.out, self.steps = recorder, steps
+    def __init__(self, recorder: Recorder, steps: int, origins: int, dropout: bool):
+        self.out, self.steps, self.origins = recorder, steps, origins
         self.layout, self.ws = recorder.layout, recorder.ws
         architecture = self.layout.architecture
-        self.outputs, self.positions = architecture.outputs, architecture.positions
+        self.outputs, self.positions = architecture.outputs, self.ws.positions
         self.encoder = Layers(
             recorder, self.layout.encoder, self.ws.encoder, 0, 0 if dropout else None
         )
@@ -55,7 +56,12 @@ class Network:
         """Which forecast the hidden state after a step of the last stack makes, if any."""
         if self.decoder is not None:
             return s
-        return 0 if s == self.steps - 1 else None
+        return s - self.first_origin if s >= self.first_origin else None
+
+    @property
+    def first_origin(self) -> int:
+        """The first step after which the head forecasts."""
+        return self.steps - self.origins
 
     def collect(self, layer: Layer, s: int, h: int, panel: int) -> None:
         """FEATURES: the hidden states that the head forecasts from."""
@@ -83,36 +89,42 @@ class Network:
                 *(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
                 *(WORKSPACE, self.ws.predicted + position * self.ws.step, panel),
             )
-        for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
-            self.forward_known(block, known)
-        if self.layout.skip is not None:
-            self.forward_skip(self.layout.skip)
+        for origin in range(self.origins):
+            for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
+                self.forward_known(block, known, origin)
+            if self.layout.skip is not None:
+                self.forward_skip(self.layout.skip, origin)
 
-    def forward_known(self, block: KnownBlock, known: int) -> None:
+    def forward_known(self, block: KnownBlock, known: int, origin: int) -> None:
         """PREDICTED of some steps += KNOWN W."""
-        future, inputs = self.layout.future, self.layout.architecture.future_inputs
-        for step in range(block.first_step, block.last_step):
-            first = (step - block.first_step) * inputs
-            self.out.read(future, self.steps - 1 + step, known, self.ws.panel, first)
+        self.read_known(block, known, origin)
         self.out.multiply(
             *(self.out.rows, block.panels, block.width),
             *(WORKSPACE, known, self.ws.panel),
             *(WEIGHTS, block.weights, block.width * self.layout.lanes),
-            *(WORKSPACE, self.predicted_of(block), self.ws.head_panel),
+            *(WORKSPACE, self.predicted_of(block, origin), self.ws.head_panel),
             1,
         )
 
-    def forward_skip(self, skip: Skip) -> None:
+    def read_known(self, block: KnownBlock, known: int, origin: int) -> None:
+        """KNOWN: what is known of some steps, side by side."""
+        future, inputs = self.layout.future, self.layout.architecture.future_inputs
+        for step in range(block.first_step, block.last_step):
+            first, row = (step - block.first_step) * inputs, self.first_origin + origin + step
+            self.out.read(future, row, known, self.ws.panel, first)
+
+    def forward_skip(self, skip: Skip, origin: int) -> None:
         """PREDICTED of each target += [LAGS 1] W."""
         targets, lanes, panel = len(skip.weights), self.layout.lanes, self.ws.panel
-        alone = targets == self.positions == 1
+        positions, predicted = self.positions // self.origins, self.predicted_from(origin)
+        alone = targets == positions == 1
         one = self.ws.lags + skip.lags // lanes * panel + skip.lags % lanes
         self.out.fill_ones(one, 1)
         for target, weights in enumerate(skip.weights):
-            lags = self.steps - skip.lags, skip.lags, self.out.rows
+            lags = self.first_origin + origin + 1 - skip.lags, skip.lags, self.out.rows
             columns = target, targets, self.out.width
             self.out.add(data.read_lags, *lags, *columns, self.ws.lags, panel)
-            to = (self.ws.predicted, self.ws.head_panel) if alone else (self.ws.skipped, panel)
+            to = (predicted, self.ws.head_panel) if alone else (self.ws.skipped, panel)
             self.out.multiply(
                 *(self.out.rows, skip.panels, skip.width),
                 *(WORKSPACE, self.ws.lags, panel),
@@ -121,12 +133,15 @@ class Network:
                 alone,
             )
             if not alone:
-                size = target, targets, self.positions, self.outputs
-                place = self.head_space(self.ws.predicted)
+                size = target, targets, positions, self.outputs
+                place = self.head_space(predicted)
                 self.out.add(data.add_skipped, *size, self.ws.skipped, panel, *place)
 
-    def predicted_of(self, block: KnownBlock) -> int:
-        return self.ws.predicted + block.first_panel * self.ws.head_panel
+    def predicted_from(self, origin: int) -> int:
+        return self.ws.predicted + origin * self.ws.step
+
+    def predicted_of(self, block: KnownBlock, origin: int) -> int:
+        return self.predicted_from(origin) + block.first_panel * self.ws.head_panel
 
     # Results
 
@@ -142,10 +157,10 @@ class Network:
         """The loss of the tile; PREDICTED becomes its slope."""
         size = self.positions, self.outputs
         targets, width = self.layout.architecture.columns.targets, self.out.width
-        rows = self.steps, targets, width
-        self.out.add(data.read_targets, *rows, *size, *self.head_space(self.ws.target))
+        ahead = self.outputs // targets if self.origins == 1 else 1
+        rows = self.first_origin + 1, ahead, targets
+        self.out.add(data.read_targets, *rows, width, *size, *self.head_space(self.ws.target))
         if weighted:
-            rows = self.steps, targets
             self.out.add(data.read_weights, *rows, *size, *self.head_space(self.ws.weight))
         matrices = self.ws.predicted, self.ws.target, self.ws.weight
         self.out.tape.add(
@@ -189,18 +204,22 @@ class Network:
                 *(WEIGHTS, self.layout.head_back, panels * lanes * lanes),
                 *(WORKSPACE, self.ws.dfeatures + shift, panel),
             )
-        for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
-            self.backward_known(block, known)
+        for origin in range(self.origins):
+            for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
+                self.backward_known(block, known, origin)
 
-    def backward_known(self, block: KnownBlock, known: int) -> None:
+    def backward_known(self, block: KnownBlock, known: int, origin: int) -> None:
         """Gradient of what leads from KNOWN, and of the categories' vectors in it."""
         future, lanes, panel = self.layout.future, self.layout.lanes, self.ws.panel
-        predicted = self.predicted_of(block)
+        predicted = self.predicted_of(block, origin)
+        if self.origins > 1:  # KNOWN is what it was for the last one
+            self.read_known(block, known, origin)
         self.out.multiply(
             *(block.width, block.panels, self.out.rows),
             *(WORKSPACE, known, panel),
             *(WORKSPACE, predicted, self.ws.head_panel),
             *(GRADIENT, block.gradient, block.width * lanes),
+            origin > 0,
             transposed=True,
         )
         width = future.embedded_width
@@ -211,7 +230,7 @@ class Network:
             depth = block.panels * lanes
             self.out.through(predicted, self.ws.head_panel, depth, block.back, *place)
             for step in steps:
-                row = self.steps - 1 + block.first_step + step
+                row = self.first_origin + origin + block.first_step + step
                 self.out.unread(future, row, self.ws.dknown, panel, step * width)
 
     def spread(self, layer: Layer, s: int, dh: int) -> None:
@@ -229,6 +248,7 @@ def record(
     workspace: Workspace,
     rows: int,
     steps: int,
+    origins: int,
     loss: type | None = None,
     gradient: bool = False,
     dropout: bool = False,
@@ -236,7 +256,7 @@ def record(
 ):
     """The tape of one network for tiles of ``rows`` windows: a forecast, or a loss."""
     recorder = Recorder(layout, workspace, rows)
-    network = Network(recorder, steps, dropout)
+    network = Network(recorder, steps, origins, dropout)
     network.forward()
     if loss is None:
         network.predictions()

@@ -27,6 +27,8 @@ class Kind(NamedTuple):
     """Windows in each."""
     steps: int
     """Length of a window."""
+    origins: int
+    """Steps at its end after which the network forecasts."""
     loss: type | None
     """None for a forecast."""
     training: bool
@@ -74,13 +76,13 @@ class Program:
         self._settings = np.zeros(0 if kind.loss is None else len(field_names(kind.loss)))
         self._loss: object = None
         self._held: list[np.ndarray] = []
-        workspace = Workspace(layout, kind.steps, rows, training)
+        workspace = Workspace(layout, kind.steps, kind.origins, rows, training)
         self._record(workspace, rows)
         self.set(self._network_fields() | self._kernel_fields())
         self.set({c.TILES: tiles, c.TILE_SIZE: rows})
 
         # A workspace's padding is 0 and stays so: no other arrangement may write there.
-        name, size = (kind.steps, rows, training), workspace.size
+        name, size = (kind.steps, kind.origins, rows, training), workspace.size
         self._spread(c.WORKSPACE, buffer(name, self.workers * size), size, self.workers)
         writers = self.workers if several else 1
         size = len(layout.sources)
@@ -93,7 +95,7 @@ class Program:
 
     def _record(self, workspace: Workspace, rows: int) -> None:
         kind = self.kind
-        what = (kind.steps, kind.loss, kind.training, kind.dropout, kind.weighted)
+        what = (kind.steps, kind.origins, kind.loss, kind.training, kind.dropout, kind.weighted)
         tape = last_tape = record(self._layout, workspace, rows, *what)
         last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
         if last_rows < rows:
@@ -137,7 +139,8 @@ class Program:
     def forecast_shape(self) -> tuple[int, int]:
         """Windows, and values for each."""
         architecture = self._layout.architecture
-        return self.kind.count, architecture.positions * architecture.outputs
+        values = architecture.horizon * architecture.columns.targets
+        return self.kind.count, self.kind.origins * values
 
     def _spread(self, field: int, array: np.ndarray, size: int, parts: int) -> None:
         """To each context one of some parts of an array, in turn."""

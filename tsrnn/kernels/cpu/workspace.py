@@ -91,8 +91,9 @@ class Workspace:
     Parameters
     ----------
     layout : Layout
-    steps, rows : int
-        Steps in a window, windows in a full tile.
+    steps, origins, rows : int
+        Steps in a window, how many of the last ones the head forecasts after, windows in a full
+        tile.
     keep : bool
         Keep every step for the backward pass. A forecast alone overwrites Z and C, and the inputs
         and hidden states of the top layer, step by step.
@@ -104,10 +105,11 @@ class Workspace:
         at multiples of a memory page they would push each other out of the cache.
     """
 
-    def __init__(self, layout: Layout, steps: int, rows: int, keep: bool):
+    def __init__(self, layout: Layout, steps: int, origins: int, rows: int, keep: bool):
         self.layout, self.rows, self.size = layout, rows, 0
         architecture, cell = layout.architecture, layout.architecture.equations
         lanes, units = layout.lanes, layout.hidden // layout.lanes
+        self.positions = architecture.positions * origins
         self.step = rows * lanes
         self.panel = self.step + lanes
         self.z_step = cell.blocks * units * self.panel if keep else 0
@@ -175,7 +177,7 @@ class Workspace:
 
     def _place_head(self, keep: bool) -> None:
         layout = self.layout
-        self.head_panel = layout.architecture.positions * self.step + layout.lanes
+        self.head_panel = self.positions * self.step + layout.lanes
         output_size = layout.output_panels * self.head_panel
         self.features = self._place(layout.feature_width // layout.lanes * self.head_panel)
         self.predicted = self._place(output_size)
