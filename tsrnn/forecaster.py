@@ -69,8 +69,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     segment_length : int, default=None
         Read the window in segments of so many steps, each through a linear layer with ReLU, one
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
-        a learned vector of its position (Lin et al., 2023, "SegRNN"). A divisor of ``lookback``
-        (of which the default is then a multiple) and ``horizon``, for strategy "direct".
+        a learned vector of its position (Lin et al., 2023, "SegRNN"). For strategy "direct", and
+        lookbacks and horizons that are multiples of it; the default lookback is rounded to one.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
