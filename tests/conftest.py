@@ -42,8 +42,8 @@ def problem():
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
         inputs = columns.targets
-        sizes = hidden, layers, directions, horizon, decoder or segment > 0, segment
-        architecture = Architecture(cell, columns, *sizes)
+        sizes = hidden, layers, directions, horizon, decoder or segment > 0
+        architecture = Architecture(cell, columns, *sizes, segment=segment)
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
         series = random.normal(size=(60, columns.width)).astype(dtype)

@@ -136,7 +136,7 @@ def _architecture(forecaster: Any, columns: Columns) -> Architecture:
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq" or segment > 0,
-        segment,
+        segment=segment,
     )
     if architecture.n_parameters > LARGEST_NETWORK:
         raise ValueError(
