@@ -114,7 +114,7 @@ def test_a_forecast_does_not_depend_on_the_windows_beside_it(problem, cell, dtyp
 
 
 def test_it_learns_the_seasons_of_a_real_series():
-    """Air passengers but for the last year, which no choice here was made on."""
+    """Air passengers but for the last year."""
     y = load_air_passengers()[:-12]
     past, truth = y[:-12], y[-12:]
     forecaster = RNNForecaster(

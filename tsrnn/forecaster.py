@@ -70,8 +70,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     segment_length : int, default=None
         Read the window in segments of so many steps, each through a linear layer with ReLU, one
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
-        a learned vector of its position (Lin et al., 2023, "SegRNN"). A divisor of ``lookback``
-        (of which the default is then a multiple) and ``horizon``, for strategy "direct".
+        a learned vector of its position (Lin et al., 2023, "SegRNN"). For strategy "direct", and
+        lookbacks and horizons that are multiples of it; the default lookback is rounded to one.
     supervision : {"window", "sequence"}, default="window"
         Learn from one window a forecast; or run along the series, over up to two lookbacks at a
         time, and learn from the forecasts after every step of the second one: nearly the work of

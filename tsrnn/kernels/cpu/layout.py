@@ -48,7 +48,7 @@ class Reads:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class SegmentLayer:
     """The linear layer in front of a stack that reads segments: places of its weights.
 
     To ``inputs`` numbers of a segment it adds a row of its own: the same at each step, a bias, or
@@ -110,13 +110,13 @@ class Stack:
     decoder: bool
     directions: int
     reads: Reads
-    embedding: Embedding | None = None
+    segments: SegmentLayer | None = None
     layers: list[Layer] = field(default_factory=list)
 
     @property
     def parallel(self) -> bool:
         """Whether each step starts from the first states."""
-        return self.decoder and self.embedding is not None
+        return self.decoder and self.segments is not None
 
     @property
     def top(self) -> int:
@@ -201,11 +201,11 @@ class Layout:
         self.gradient_size = 0
         self.gradient_of = np.empty(self.n_trainable, np.int64)
         encoder_reads, self.future = self._pack_tables()
-        embeddings = self._pack_embeddings(encoder_reads)
-        encoder = Stack(False, architecture.directions, encoder_reads, embeddings[0])
+        segments = self._pack_segments(encoder_reads)
+        encoder = Stack(False, architecture.directions, encoder_reads, segments[0])
         self.encoder, self.decoder = self._pack_stack("", encoder), None
         if architecture.decoder:
-            decoder = Stack(True, 1, self.future, embeddings[1])
+            decoder = Stack(True, 1, self.future, segments[1])
             self.decoder = self._pack_stack("decoder.", decoder)
         self._pack_head()
         self.packed_trainable = self._packed_size
@@ -230,14 +230,18 @@ class Layout:
             Reads(0, targets + columns.past, columns.known, known),
         )
 
-    def _pack_embeddings(self, encoder_reads: Reads) -> tuple[Embedding | None, Embedding | None]:
+    def _pack_segments(
+        self, encoder_reads: Reads
+    ) -> tuple[SegmentLayer | None, SegmentLayer | None]:
         """What stands in front of the encoder and of the decoder."""
         if not self.architecture.segment:
             return None, None
-        past = self._pack_embedding(encoder_reads, "segment.bias", "segment.weight", True)
-        return past, self._pack_embedding(self.future, "position.weight", "known.weight", False)
+        past = self._pack_segment_layer(encoder_reads, "segment.bias", "segment.weight", True)
+        return past, self._pack_segment_layer(self.future, "position.weight", "known.weight", False)
 
-    def _pack_embedding(self, reads: Reads, own_name: str, name: str, rectified: bool) -> Embedding:
+    def _pack_segment_layer(
+        self, reads: Reads, own_name: str, name: str, rectified: bool
+    ) -> SegmentLayer:
         hidden, rows = self.architecture.hidden_size, self.architecture.segment
         nothing = self.n_parameters
         own = np.atleast_2d(self._numbers[own_name])
@@ -250,7 +254,7 @@ class Layout:
         back = back.reshape(self.hidden, rows * reads.embedded_width)
         back = _pad(back, 1, self.padded(back.shape[1]), nothing)
         forward, back = _alone(forward, nothing), _alone(back, nothing)
-        return Embedding(
+        return SegmentLayer(
             *(reads, rows, weight.shape[1]),
             weights=self._append_panels(forward),
             gradient=self._place_panels(forward),
@@ -271,7 +275,7 @@ class Layout:
     def _pack_layer(self, prefix: str, stack: Stack, number: int, direction: int) -> Layer:
         architecture, cell = self.architecture, self.architecture.equations
         # Few inputs lie beside the 1; hidden states of the layer below lie in panels as they did.
-        in_panels = number > 0 or stack.embedding is not None
+        in_panels = number > 0 or stack.segments is not None
         inputs = architecture.stack_inputs(stack.decoder, 0)
         if in_panels:
             inputs = self.hidden * (stack.directions if number > 0 else 1)

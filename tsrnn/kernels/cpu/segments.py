@@ -6,10 +6,10 @@ arXiv:2308.11200, for the idea.
 
 from tsrnn.kernels.cpu import passes
 from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import Embedding
+from tsrnn.kernels.cpu.layout import SegmentLayer
 from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
 from tsrnn.kernels.cpu.recorder import Recorder
-from tsrnn.kernels.cpu.workspace import EmbeddingSpace
+from tsrnn.kernels.cpu.workspace import SegmentSpace
 
 
 class Segments:
@@ -18,8 +18,8 @@ class Segments:
     Parameters
     ----------
     recorder : Recorder
-    embedding : Embedding
-    space : EmbeddingSpace
+    layer : SegmentLayer
+    space : SegmentSpace
     steps : int
         Of the stack: segments that it reads.
     first_row : int
@@ -29,15 +29,15 @@ class Segments:
     def __init__(
         self,
         recorder: Recorder,
-        embedding: Embedding,
-        space: EmbeddingSpace,
+        layer: SegmentLayer,
+        space: SegmentSpace,
         steps: int,
         first_row: int,
     ):
-        self.out, self.embedding, self.space = recorder, embedding, space
+        self.out, self.layer, self.space = recorder, layer, space
         self.steps, self.first_row = steps, first_row
         self.layout, self.ws = recorder.layout, recorder.ws
-        self.inputs = self.layout.padded(embedding.inputs)
+        self.inputs = self.layout.padded(layer.inputs)
 
     def copy(self, t: int, target: int, panel: int) -> None:
         """X at time t, to where a layer reads it."""
@@ -50,12 +50,12 @@ class Segments:
 
     def rows(self, t: int) -> range:
         """The rows of a window that make up segment t."""
-        first = self.first_row + t * self.embedding.rows
-        return range(first, first + self.embedding.rows)
+        first = self.first_row + t * self.layer.rows
+        return range(first, first + self.layer.rows)
 
     def own(self, t: int) -> int:
         """Which of the own rows belongs to time t."""
-        return t if self.embedding.own_rows > 1 else 0
+        return t if self.layer.own_rows > 1 else 0
 
     # Forward
 
@@ -66,27 +66,27 @@ class Segments:
 
     def embed(self, t: int) -> None:
         """X = own row + SEGMENT W, perhaps through the rectifier."""
-        space, embedding, lanes = self.space, self.embedding, self.layout.lanes
+        space, layer, lanes = self.space, self.layer, self.layout.lanes
         segment, x = space.segment + t * space.segment_step, space.x + t * self.ws.step
         self.out.multiply(
             *(self.out.rows, self.out.units, UNROLL),
             *(WORKSPACE, space.one, self.ws.panel),
-            *(WEIGHTS, embedding.own + self.own(t) * lanes, embedding.own_panel),
+            *(WEIGHTS, layer.own + self.own(t) * lanes, layer.own_panel),
             *(WORKSPACE, x, space.panel),
         )
         if self.inputs:
-            width = embedding.inputs // embedding.rows
-            for place, row in enumerate(self.rows(t)):
-                first = place * width
-                self.out.read(embedding.reads, row, segment, space.segment_panel, first)
+            width = layer.inputs // layer.rows
+            for number, row in enumerate(self.rows(t)):
+                where = segment, space.segment_panel, number * width
+                self.out.read(layer.reads, row, *where)
             self.out.multiply(
                 *(self.out.rows, self.out.units, self.inputs),
                 *(WORKSPACE, segment, space.segment_panel),
-                *(WEIGHTS, embedding.weights, self.inputs * lanes),
+                *(WEIGHTS, layer.weights, self.inputs * lanes),
                 *(WORKSPACE, x, space.panel),
                 1,
             )
-        if embedding.rectified:
+        if layer.rectified:
             self.out.add(passes.rectify, self.out.rows, self.out.units, x, space.panel)
 
     # Backward
@@ -96,44 +96,44 @@ class Segments:
         space, rows, units = self.space, self.out.rows, self.out.units
         for t in range(self.steps):
             x, dx = space.x + t * self.ws.step, space.dx + t * self.ws.step
-            if self.embedding.rectified:
+            if self.layer.rectified:
                 self.out.add(passes.rectify_backward, rows, units, x, dx, space.panel)
             self.own_gradient(t, dx)
-            if self.embedding.reads.tables:
+            if self.layer.reads.tables:
                 self.unread(t, dx)
         if self.inputs:
             self.weight_gradient()
 
     def own_gradient(self, t: int, dx: int) -> None:
         """The sum of DX over windows: ONE^T DX, a row, and rows of 0 that later ones overwrite."""
-        embedding, own = self.embedding, self.own(t)
+        layer, own = self.layer, self.own(t)
         self.out.multiply(
             *(TILE_ROWS, self.out.units, self.out.rows),
             *(WORKSPACE, self.space.one, self.ws.panel),
             *(WORKSPACE, dx, self.space.panel),
-            *(GRADIENT, embedding.own_gradient + own * self.layout.lanes, embedding.own_panel),
+            *(GRADIENT, layer.own_gradient + own * self.layout.lanes, layer.own_panel),
             t > own,
             transposed=True,
         )
 
     def weight_gradient(self) -> None:
         """dW = SEGMENT^T DX, over all steps."""
-        space, embedding = self.space, self.embedding
+        space, layer = self.space, self.layer
         for t, run in self.out.runs(self.steps):
             self.out.multiply(
                 *(self.inputs, self.out.units, run * self.out.rows),
                 *(WORKSPACE, space.segment + t * space.segment_step, space.segment_panel),
                 *(WORKSPACE, space.dx + t * self.ws.step, space.panel),
-                *(GRADIENT, embedding.gradient, self.inputs * self.layout.lanes),
+                *(GRADIENT, layer.gradient, self.inputs * self.layout.lanes),
                 t > 0,
                 transposed=True,
             )
 
     def unread(self, t: int, dx: int) -> None:
         """To the vectors of categories in segment t."""
-        embedding, target = self.embedding, self.space.dsegment
-        panels = self.layout.padded(embedding.embedded_width) // self.layout.lanes
-        place, width = (target, self.ws.panel, panels), embedding.reads.embedded_width
-        self.out.through(dx, self.space.panel, self.layout.hidden, embedding.back, *place)
-        for place_in, row in enumerate(self.rows(t)):
-            self.out.unread(embedding.reads, row, target, self.ws.panel, place_in * width)
+        layer, target = self.layer, self.space.dsegment
+        panels = self.layout.padded(layer.embedded_width) // self.layout.lanes
+        place, width = (target, self.ws.panel, panels), layer.reads.embedded_width
+        self.out.through(dx, self.space.panel, self.layout.hidden, layer.back, *place)
+        for number, row in enumerate(self.rows(t)):
+            self.out.unread(layer.reads, row, target, self.ws.panel, number * width)

@@ -37,9 +37,9 @@ class Layers:
         self.steps, self.units = space.steps, recorder.units
         self.panel = self.ws.panel
         self.segments = None
-        if stack.embedding is not None and space.embedding is not None:
+        if stack.segments is not None and space.segments is not None:
             self.segments = Segments(
-                recorder, stack.embedding, space.embedding, space.steps, first_row
+                recorder, stack.segments, space.segments, space.steps, first_row
             )
 
     def time(self, direction: int, step: int) -> int:

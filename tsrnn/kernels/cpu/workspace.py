@@ -33,7 +33,7 @@ The head's, with a row for each window and position:
 
 from dataclasses import dataclass, replace
 
-from tsrnn.kernels.cpu.layout import Embedding, Layer, Layout, Stack, round_up
+from tsrnn.kernels.cpu.layout import Layer, Layout, SegmentLayer, Stack, round_up
 from tsrnn.kernels.cpu.products import DEPTH
 
 
@@ -57,7 +57,7 @@ class LayerSpace:
 
 
 @dataclass(frozen=True)
-class EmbeddingSpace:
+class SegmentSpace:
     """Those in front of a stack that reads segments."""
 
     one: int
@@ -79,7 +79,7 @@ class StackSpace:
     dout: list[int]
     dout_step: int
     dx: int
-    embedding: EmbeddingSpace | None
+    segments: SegmentSpace | None
 
     def layer(self, layer: Layer) -> LayerSpace:
         return self.layers[layer.number, layer.direction]
@@ -132,8 +132,8 @@ class Workspace:
         dout_step = stack.directions * (self.layout.hidden // self.layout.lanes) * self.panel
         dout = [self._place(steps * dout_step) for _ in range(keep * stack.top)]
         dx = self._place_columns(stack.reads.embedded_width, keep)
-        embedding = stack.embedding and self._place_embedding(stack.embedding, steps, keep)
-        return StackSpace(steps, layers, dout, dout_step, dx, embedding)
+        segments = stack.segments and self._place_segments(stack.segments, steps, keep)
+        return StackSpace(steps, layers, dout, dout_step, dx, segments)
 
     def _place_layer(self, layer: Layer, steps: int, slots: int, keep: bool) -> LayerSpace:
         lanes, cell = self.layout.lanes, self.layout.architecture.equations
@@ -160,19 +160,19 @@ class Workspace:
             dfirst=self._place(keep * cell.states * units * self.panel),
         )
 
-    def _place_embedding(self, embedding: Embedding, steps: int, keep: bool) -> EmbeddingSpace:
+    def _place_segments(self, segments: SegmentLayer, steps: int, keep: bool) -> SegmentSpace:
         lanes, units = self.layout.lanes, self.layout.hidden // self.layout.lanes
         panel = steps * self.step + lanes
         segment_panel = panel if keep else self.panel
-        return EmbeddingSpace(
+        return SegmentSpace(
             one=self._place(self.layout.unit // lanes * self.panel),
-            segment=self._place(self.layout.padded(embedding.inputs) // lanes * segment_panel),
+            segment=self._place(self.layout.padded(segments.inputs) // lanes * segment_panel),
             segment_panel=segment_panel,
             segment_step=self.step if keep else 0,
             x=self._place(units * panel),
             dx=self._place(keep * units * panel),
             panel=panel,
-            dsegment=self._place_columns(embedding.embedded_width, keep),
+            dsegment=self._place_columns(segments.embedded_width, keep),
         )
 
     def _place_head(self, keep: bool) -> None:
