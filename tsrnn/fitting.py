@@ -121,10 +121,11 @@ def _architecture(forecaster: Any, columns: Columns, lookback: int) -> Architect
         lookback if forecaster.linear_skip else 0,
     )
     if architecture.n_parameters > LARGEST_NETWORK:
+        skip = f", linear_skip from lookback {lookback}" if forecaster.linear_skip else ""
         raise ValueError(
             f"The network would have {architecture.n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets); {LARGEST_NETWORK:,} is the most."
+            f"{forecaster.horizon}, {columns.targets} targets{skip}); {LARGEST_NETWORK:,} is the most."
         )
     return architecture
 

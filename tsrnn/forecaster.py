@@ -108,7 +108,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         Whether ``fit`` goes on from the weights of the fit before.
     random_state : int, RandomState or None, default=None
         Seeds the weights, the order of the windows and dropout. The same seed and data give the
-        same bits, on any number of threads.
+        same bits, on any number of threads (with ``linear_skip``, of any but those of BLAS).
     device : {"cpu", "auto"}, default="cpu"
         Where to compute.
     dtype : {"float32", "float64"}, default="float32"
