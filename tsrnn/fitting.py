@@ -125,7 +125,8 @@ def _architecture(forecaster: Any, columns: Columns, lookback: int) -> Architect
         raise ValueError(
             f"The network would have {architecture.n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets{skip}); {LARGEST_NETWORK:,} is the most."
+            f"{forecaster.horizon}, {columns.targets} targets{skip}); {LARGEST_NETWORK:,} is the "
+            "most."
         )
     return architecture
 
