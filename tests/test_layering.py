@@ -40,6 +40,7 @@ ROOMS = {
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
     "scipy": ["linear"],
+    "threadpoolctl": ["linear"],
     "sklearn": ["calendar", "fitted", "forecaster", "parameters"],
     "tqdm": ["training"],
 }

@@ -1,8 +1,10 @@
 """The same seed and data give the same bits: again, and on any number of threads."""
 
+import numpy as np
 import pytest
 from processes import fingerprint, fit, fit_and_fingerprint, run
 
+import tsrnn
 from tsrnn.kernels.cells import CELLS
 
 DEEP = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
@@ -79,3 +81,15 @@ def test_a_forecast_does_not_depend_on_the_windows_beside_it(problem, cell, dtyp
     for first, count in ((0, 1), (3, 8), (17, 100), (5, 295)):
         alone = engine.predict({0: batch.windows.batch(first, count)})[0]
         assert alone.tobytes() == together[first : first + count].tobytes()
+
+
+def fit_with_skip():
+    """Long enough windows that BLAS would spread their products over its threads."""
+    options = {"lookback": 120, "windows_per_epoch": 8, "max_epochs": 1, "dtype": "float64"}
+    series = np.sin(np.arange(900) * 0.5) + 0.01 * np.arange(900)
+    return fingerprint(tsrnn.RNNForecaster(linear_skip=True, random_state=0, **options).fit(series))
+
+
+def test_number_of_threads_of_blas():
+    prints = {run(fit_with_skip, OPENBLAS_NUM_THREADS=n, OMP_NUM_THREADS=n) for n in (1, 2)}
+    assert len(prints) == 1

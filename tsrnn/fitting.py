@@ -180,10 +180,11 @@ def _architecture(
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
     if n_parameters > LARGEST_NETWORK:
+        skip = f", linear_skip from lookback {lookback}" if forecaster.linear_skip else ""
         raise ValueError(
             f"The network would have {n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets, {networks} networks); "
+            f"{forecaster.horizon}, {columns.targets} targets, {networks} networks{skip}); "
             f"{LARGEST_NETWORK:,} is the most."
         )
     return architecture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import solve
+from threadpoolctl import threadpool_limits
 
 from tsrnn.kernels import WindowSet
 from tsrnn.network import Network
@@ -14,6 +16,8 @@ from tsrnn.network import Network
 PENALTY = 1e-4
 # More windows than this say hardly more about a straight line.
 MOST_WINDOWS = 2**18
+# The number of BLAS's threads, on which its last bits depend, is the whole process's.
+_blas = threading.Lock()
 # Numbers of windows that are written out at a time.
 _CHUNK = 1 << 20
 
@@ -50,10 +54,11 @@ def ridge(
     windows = network.windows(series, starts[:: -(-len(starts) // most)], weights)
     weight = np.empty((horizon, targets, network.lookback))
     bias = np.empty((horizon, targets))
-    for target in range(targets):
-        for steps in groups:
-            equations = _normal_equations(windows, target, steps)
-            weight[steps, target], bias[steps, target] = _solution(*equations)
+    with _blas, threadpool_limits(1, "blas"):
+        for target in range(targets):
+            for steps in groups:
+                equations = _normal_equations(windows, target, steps)
+                weight[steps, target], bias[steps, target] = _solution(*equations)
     return weight.reshape(-1, network.lookback), bias.ravel()
 
 
