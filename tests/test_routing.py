@@ -34,7 +34,7 @@ def weights_of(forecaster):
 
 def state_of(forecaster):
     """Everything that goes on from what was learned."""
-    memory, step = forecaster._memory
+    memory, step, _ = forecaster._memory
     return {
         "weights": weights_of(forecaster).tolist(),
         "losses": forecaster.loss_curve_,

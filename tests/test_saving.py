@@ -13,6 +13,7 @@ from test_sklearn import assert_same_forecast
 
 import tsrnn
 from tsrnn.persistence import ModelFileError, read_model, write_model
+from tsrnn.saving import to_parts
 
 
 def covariates(rows):
@@ -222,3 +223,19 @@ def test_weights_that_do_not_fit_change_nothing(params, words):
         forecaster.load_params({"weight_hh_l0": np.zeros((4, 4)), **params})
     for name, values in forecaster.load_params({}).params_.items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def test_what_the_optimizer_remembers_has_no_padding():
+    """It is the same on a machine with longer vectors."""
+    forecaster = small(optimizer="adam").fit(daily())
+    parameters = sum(values.size for values in forecaster.params_.values())
+    assert to_parts(forecaster)[0]["optimizer.memory"].shape == (1, 2, parameters)
+
+
+def test_another_optimizer_begins_anew():
+    """Momentum remembers as many numbers as RMSprop does, but others."""
+    forecaster = small(optimizer="momentum").fit(daily()).set_params(optimizer="rmsprop")
+    twin = copy.deepcopy(forecaster)
+    twin._memory.values[:] = 0
+    one, other = (each.partial_fit(daily()).predict() for each in (forecaster, twin))
+    assert_same_forecast(one, other)

@@ -25,7 +25,7 @@ from tsrnn.fitting import (
 from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
-from tsrnn.training import Examples, Settings, Trainer
+from tsrnn.training import Examples, Memory, Settings, Trainer
 
 
 class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
@@ -187,7 +187,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
-    _memory: tuple[np.ndarray, int]
+    _memory: Memory
     loss_curve_: list[float]
 
     def __init__(
@@ -399,7 +399,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
             history = replace(history, loss_curve=last.loss_curve, failure=last.failure)
         before = self.loss_curve_ if going_on else []
         self._model, self._roles, self._random = model, roles_of(self), trainer.random
-        self._memory = trainer.memory, trainer.step
+        self._memory = trainer.memory
         self.lookback_ = model.network.lookback
         self.params_ = model.network.copy_parameters()
         self.loss_curve_ = before + history.loss_curve

@@ -16,8 +16,10 @@ from tsrnn.kernels import Architecture, Columns
 from tsrnn.kernels.cells import CELLS
 from tsrnn.model import Model
 from tsrnn.network import Network
+from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.persistence import ModelFileError
 from tsrnn.scaling import NORMALIZATIONS, SeriesScaler
+from tsrnn.training import Memory
 
 # What a fit leaves behind that a user reads, and is no array.
 _ATTRIBUTES = ("loss_curve_", "validation_scores_", "best_loss_", "n_iter_", "n_features_in_")
@@ -27,11 +29,11 @@ _BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, Value
 
 def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Everything that a forecaster knows."""
-    model, (memory, step) = forecaster._model, forecaster._memory
+    model, memory = forecaster._model, forecaster._memory
     arrays = {f"params.{name}": values for name, values in model.network.parameters.items()}
     arrays |= {"scaler.mean": model.scaler.mean, "scaler.deviation": model.scaler.deviation}
     arrays |= {"encoder.mean": model.encoder.mean, "encoder.deviation": model.encoder.deviation}
-    arrays["optimizer.memory"] = memory
+    arrays["optimizer.memory"] = memory.values
     history = _history_to_parts(model.history, arrays)
     facts = {
         "parameters": forecaster.get_params(deep=False),
@@ -45,7 +47,8 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
-        "optimizer_step": step,
+        "optimizer": memory.optimizer,
+        "optimizer_step": memory.step,
         "random": [random.bit_generator.state for random in forecaster._random],
     }
     return arrays, facts
@@ -63,7 +66,7 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         forecaster.set_params(**facts["parameters"])
         forecaster._validate_params()
         model = _model_of(arrays, facts)
-        forecaster._memory = arrays["optimizer.memory"], int(facts["optimizer_step"])
+        forecaster._memory = _memory_of(arrays, facts, model.network)
         forecaster._random = [_generator(state) for state in _listed(facts["random"])]
         networks = len(model.network.engine.parameters)
         _check(len(forecaster._random) == networks, "the random generators")
@@ -79,6 +82,20 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
     forecaster.params_ = model.network.copy_parameters()
     if names is not None:
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)
+
+
+def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Network) -> Memory:
+    values, step = arrays["optimizer.memory"], int(facts["optimizer_step"])
+    name = facts.get("optimizer", facts["parameters"]["optimizer"])
+    shape = (
+        len(network.engine.parameters),
+        max(OPTIMIZERS[name].memories, 1),
+        network.architecture.n_trainable,
+    )
+    if values.ndim == 1:  # version 0.1.0: one network's, padded for its machine
+        values = values.reshape((*shape[:2], -1))[:, :, : shape[2]]
+    _check(values.shape == shape and values.dtype == network.dtype, "the optimizer's memory")
+    return Memory(values, step, name)
 
 
 def _listed(states: Any) -> list:

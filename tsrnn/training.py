@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,6 +78,15 @@ class Examples:
     origins: int = 1
 
 
+class Memory(NamedTuple):
+    """What an optimizer remembers, to go on from there."""
+
+    values: np.ndarray
+    """(networks, memories, trainable parameters)"""
+    step: int
+    optimizer: str
+
+
 class Learner:
     """One network on its way: what orders its windows, its learning rate, how far it has come."""
 
@@ -112,8 +122,8 @@ class Trainer:
     settings : Settings
     random : list of numpy Generator
         For each network, what orders its windows and chooses its dropout masks.
-    memory : tuple of (ndarray, int), default=None
-        What the optimizer remembered at the end of an earlier training, to go on from there.
+    memory : Memory, default=None
+        Of the end of an earlier training. Another optimizer begins anew.
     epochs : list of int, default=None
         For each network, when to stop. None: after ``max_epochs``.
     """
@@ -124,7 +134,7 @@ class Trainer:
         examples: Examples,
         settings: Settings,
         random: list[np.random.Generator],
-        memory: tuple[np.ndarray, int] | None = None,
+        memory: Memory | None = None,
         epochs: list[int] | None = None,
     ):
         self.network, self.engine, self.examples = network, network.engine, examples
@@ -135,14 +145,21 @@ class Trainer:
         self.windows_per_epoch = settings.windows_per_epoch or usual
         self.loss = LOSSES[settings.loss]()
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
-        self.memory = self.engine.optimizer_memory(self.optimizer)
-        self.step = 0
-        if memory is not None:
-            self.memory[:], self.step = memory
+        if memory is None or memory.optimizer != settings.optimizer:
+            self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
+        else:
+            self._memory = self.engine.optimizer_memory(self.optimizer, memory.values)
+            self.step = memory.step
         self.learners = [Learner(each, SCHEDULES[settings.lr_schedule]()) for each in random]
         self.failure: str | None = None
         self.interrupted = False
         self._validation = self._validation_windows()
+
+    @property
+    def memory(self) -> Memory:
+        """Of the optimizer, as it stands."""
+        values = self.engine.remembered(self._memory)
+        return Memory(values, self.step, self.settings.optimizer)
 
     @property
     def random(self) -> list[np.random.Generator]:
@@ -202,7 +219,7 @@ class Trainer:
         counts = np.diff([*range(0, self.windows_per_epoch, size), self.windows_per_epoch])
         turns = {number: self._turn(number, epoch, len(counts)) for number in active}
         losses, norms = self.engine.train(
-            turns, size, self.loss, self.memory, clip_norm, settings.dropout
+            turns, size, self.loss, self._memory, clip_norm, settings.dropout
         )
         self.step += len(counts)
         if not (np.isfinite(losses + norms).all() and np.isfinite(self.engine.parameters).all()):

@@ -96,10 +96,17 @@ class Engine:
         program.set({c.SEEDS: seeds.ctypes.data, c.OPTIMIZE: 0})
         return program.mean_losses()
 
-    def optimizer_memory(self, optimizer) -> np.ndarray:
-        """What an optimizer remembers of each network, at the start: zeros."""
+    def optimizer_memory(self, optimizer, remembered: np.ndarray | None = None) -> np.ndarray:
+        """What an optimizer remembers of each network: zeros, or what it did before."""
         memories = max(optimizer.memories, 1)
-        return aligned((self.networks, memories * self.layout.memory_stride), self.dtype)
+        memory = aligned((self.networks, memories, self.layout.memory_stride), self.dtype)
+        if remembered is not None:
+            memory[:, :, : self.layout.n_trainable] = remembered
+        return memory
+
+    def remembered(self, memory: np.ndarray) -> np.ndarray:
+        """The same of any machine: shape (networks, memories, trainable parameters)."""
+        return memory[:, :, : self.layout.n_trainable].copy()
 
     def train(
         self,

@@ -298,11 +298,8 @@ def with_fields(kind: type, memory: Memory, settings: ir.Value):
 def settings_of(instance) -> np.ndarray:
     """The numbers of a loss or optimizer for ``with_fields``; a row a step where some vary."""
     numbers = [getattr(instance, name) for name in field_names(type(instance))]
-    return (
-        np.stack(np.broadcast_arrays(*map(np.float64, numbers)), axis=-1)
-        if numbers
-        else np.zeros(0)
-    )
+    arrays = np.broadcast_arrays(*(np.asarray(number, np.float64) for number in numbers))
+    return np.stack(arrays, axis=-1) if arrays else np.zeros(0)
 
 
 @cache
