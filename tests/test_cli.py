@@ -1,5 +1,6 @@
 """The command line: what it prints and writes, and how it says what is wrong."""
 
+import io
 import subprocess
 import sys
 
@@ -11,9 +12,9 @@ import tsrnn
 from tsrnn import RNNForecaster
 from tsrnn.cli import main
 from tsrnn.cli.backtest import run_backtest
-from tsrnn.cli.reading import read_series
 from tsrnn.cli.report import report
 
+SUMMER_TIME = "2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n"
 SMALL = ["--cell", "rnn", "--hidden-size", "4", "--max-epochs", "1", "--lookback", "12"]
 
 
@@ -148,27 +149,67 @@ def test_percentages_are_left_out_where_the_truth_is_zero():
     assert "%" not in text
 
 
+# --- missing values and dates ---------------------------------------------------------------------
+
+
+def trading_days():
+    """Five months of business days, of which two are holidays and two are without a value."""
+    days = pd.bdate_range("2024-01-01", periods=110, name="day")
+    volume = pd.Series(50 + np.arange(110.0) % 5, days, name="volume")
+    holidays, unknown = days[[14, 63]], days[[20, 108]]
+    return volume.drop(holidays).mask(lambda kept: kept.index.isin(unknown))
+
+
+@pytest.mark.parametrize("how", ["ffill", "interpolate"])
+def test_what_is_missing_is_filled(csv, capsys, tmp_path, how):
+    y, out = trading_days(), tmp_path / "forecast.csv"
+    arguments = ["--missing", how, "--horizon", "5", *SMALL, "--out", str(out)]
+    assert main(["forecast", csv(y.reset_index()), *arguments]) == 0
+    printed = capsys.readouterr()
+    assert f"note: 4 of 110 steps have no value: {how}" in printed.err
+    assert "Error on the last 5 rows (4 of them known), fitted on the 105 before" in printed.out
+    written = pd.read_csv(out, index_col=0, parse_dates=True)["volume"]
+    assert list(written.index) == list(pd.bdate_range("2024-06-03", periods=5))
+    forecaster = RNNForecaster(
+        cell="rnn", hidden_size=4, max_epochs=1, lookback=12, horizon=5, random_state=0, missing=how
+    )
+    np.testing.assert_allclose(written, forecaster.fit(y).predict(), rtol=1e-6)
+
+
+def test_a_block_is_forecast_from_nothing_behind_its_beginning():
+    y = trading_days().asfreq("B")
+    forecaster = RNNForecaster(
+        cell="rnn",
+        hidden_size=4,
+        max_epochs=1,
+        lookback=12,
+        horizon=5,
+        missing="interpolate",
+        random_state=0,
+    )
+    y.iloc[104] = np.nan  # the last row before the block
+    backtest = run_backtest(forecaster, y, blocks=1)
+    other = run_backtest(forecaster, y.where(y.index < y.index[105], 1e3), blocks=1)
+    np.testing.assert_array_equal(backtest.naive, other.naive)
+    np.testing.assert_array_equal(backtest.forecasts[0], other.forecasts[0])
+    np.testing.assert_array_equal(backtest.truth, y.iloc[105:])
+    assert backtest.naive[-1] == y.iloc[103]
+
+
+def test_nothing_held_out_is_known(csv, capsys):
+    table = trading_days().iloc[:-1].reset_index()
+    arguments = ["--missing", "ffill", "--horizon", "1", "--lookback", "5"]
+    assert "none of which has a value" in error_of(capsys, "forecast", csv(table), *arguments)
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("dates", "date_format", "first"),
-    [
-        (["1949-01", "1949-02"], None, "1949-01-01"),
-        (["2024-05-06 07:30", "2024-05-06 08:00"], None, "2024-05-06 07:30"),
-        (["2024-05-06T07:00Z", "2024-05-06T08:00Z"], None, "2024-05-06 07:00+00:00"),
-        (["1949", "1950"], None, "1949-01-01"),
-        (["20240506", "20240507"], None, "2024-05-06"),
-        (["06.05.2024", "07.05.2024"], "%d.%m.%Y", "2024-05-06"),
-        (["05/31/2024", "06/01/2024"], None, "2024-05-31"),
-        (["05/05/2024", "06/06/2024"], None, "2024-05-05"),
-    ],
-)
-def test_dates_are_read(csv, dates, date_format, first):
-    rows = "".join(f"{date},{value}\n" for value, date in enumerate(dates))
-    series, notes = read_series(csv(f"t,v\n{rows}"), "v", "t", date_format)
-    assert series.index[0] == pd.Timestamp(first)
-    assert (series.index.name, series.name, notes) == ("t", "v", [])
+def test_the_standard_input(capsys, monkeypatch):
+    contents = monthly().to_csv(index=False).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents)))
+    assert main(["forecast", "-", "--backtest", "0", *SMALL]) == 0
+    assert "sales: 60 rows, 2020-01-01 to 2024-12-01" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -187,9 +228,13 @@ def test_dates_are_read(csv, dates, date_format, first):
         ("t,v,w\n2024-01,5,\n2024-02,x,\n", [], "row 2: 'x' is not a number; column 'w' is empty"),
         ("t,v\n2024-01,True\n", ["--target", "v"], "'v', data row 1: True is not a number"),
         ("v\n2024-01\n", [], "no column holds numbers to forecast: 'v' is the only one"),
-        ("t;v\n2024-01;5\n", [], "one column, 't;v': fields are separated by commas, not ';'"),
-        ("t;v\n2024-01;5,1\n", [], "its rows have more fields than its header"),
-        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "is not written in UTF-8"),
+        ("t,v\n1,2,3\n", [], "more fields than its header, which has 2; a comma separates them"),
+        ("t;v, net\n2024-01;5,1\n", [], ": a comma or a semicolon may separate the fields"),
+        ("t;v\n2024-01;5,1\n", [], "1: '5,1' is not a number; --decimal , reads it as 5.1"),
+        ("t;v\n2024-01;1.234\n", ["--decimal", ","], "'1.234' is not a number; write it as 1,234"),
+        ("t;v\n2024-01;1.234,5\n", [], "'1.234,5' is not a number; write it as 1234.5"),
+        ('t,v\n2024-01,"$1,234.5"\n', [], "'$1,234.5' is not a number; write it as 1234.5"),
+        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "start byte; --encoding names another, such as latin-1"),
         ("t,v,w\n2024-01,1,2\n", [], "several columns hold numbers: 'v', 'w'; name one with"),
         ("s,t,v\n2024-01,2024-01,1\n", [], "several columns begin with a date: 's', 't'; name one"),
         ("t,v\n2024-01,1\n2024-02,x\n", ["--target", "v"], "'v', data row 2: 'x' is not a number"),
@@ -205,11 +250,13 @@ def test_dates_are_read(csv, dates, date_format, first):
         ("t,v\n1.2.24,1\n", ["--date-format", "%Y"], "no column has dates as in --date-format %Y"),
         ("t,v\n1,1\n2,2\n", ["--time", "t"], "'t', data row 1: '1' is a number, not a date"),
         ("t,v\nJan 1949,1\nFeb 1949,2\n", ["--time", "t"], "dates such as 'Jan 1949' need --date"),
+        (f"t,v\n{SUMMER_TIME}", [], "'t' holds dates of several UTC offsets; --tz names the time"),
         (
-            "t,v\n2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n",
-            ["--time", "t"],
-            "'t' holds dates of several UTC offsets; write all of them in one",
+            "t,v\n2024-01,1\n",
+            ["--tz", "UTC"],
+            "--tz UTC converts dates with UTC offsets, and '2024",
         ),
+        (f"{','.join('abcdefghij')}\n{'1,' * 9}1\n", [], "'g', 'h', ... (10 in all); name one"),
     ],
 )
 def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, message):
@@ -237,7 +284,7 @@ def test_columns_of_no_file(capsys):
         (
             lambda table: table.drop([30, 40, 41, 42]),
             "column 'when' has gaps: at step MS there should also be 2022-07-01, 2023-05-01, "
-            "2023-06-01, ... (4 missing in all); write a row for each",
+            "2023-06-01, ... (4 missing in all); have them filled by --missing",
         ),
         (
             lambda table: pd.concat([table, table.iloc[-2:]]),
@@ -254,7 +301,7 @@ def test_columns_of_no_file(capsys):
         (lambda table: table[:1], "column 'when': one date tells no step; --freq names it"),
         (
             lambda table: table.assign(sales=table["sales"].where(table.index < 58)),
-            "column 'sales', data row 59 (2024-11-01): no value (2 of 60 rows)",
+            "column 'sales', data row 59 (2024-11-01): no value (2 of 60 rows); write a number, or",
         ),
         (
             lambda table: pd.DataFrame({"sales": [5.0] * 3 + [np.inf] + [6.0] * 56}),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import tsrnn
 
@@ -106,16 +107,13 @@ def _add_forecast(commands: argparse._SubParsersAction[_Parser]) -> None:
         "passengers of 1949 to 1960, which come with tsrnn.",
     )
     add = forecast.add_argument
-    add("file", metavar="FILE.csv", type=Path, nargs="?", help="a header, then one row a step")
-    add("--target", metavar="COL", help="the column to forecast (default: the only numeric one)")
     add(
-        "--time",
-        metavar="COL",
-        help="the column with the dates (default: the only one that begins with a date; where "
-        "there is none, rows are counted)",
+        "file",
+        metavar="FILE.csv",
+        type=Path,
+        nargs="?",
+        help="a header, then one row a step; - is the standard input",
     )
-    add("--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y")
-    add("--freq", help="the step of the dates, such as MS or h (default: read off the dates)")
     add("--horizon", metavar="N", type=_whole(1), default=12, help="steps ahead (default: 12)")
     add(
         "--backtest",
@@ -128,8 +126,38 @@ def _add_forecast(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     add("--out", metavar="FILE.csv", type=Path, help="write the forecast here")
     add("--plot", metavar="FILE.png", type=Path, help='draw it here (needs "tsrnn[plot]")')
+    _add_series(forecast)
+    _add_writing(forecast)
     _add_network(forecast)
     forecast.set_defaults(run=_forecast)
+
+
+def _add_series(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("series").add_argument
+    add("--target", metavar="COL", help="the column to forecast (default: the only numeric one)")
+    add(
+        "--time",
+        metavar="COL",
+        help="the column with the dates (default: the only one that begins with a date; where "
+        "there is none, rows are counted)",
+    )
+    add("--freq", help="the step of the dates, such as MS or h (default: read off the dates)")
+    add(
+        "--missing",
+        choices=["raise", "ffill", "interpolate"],
+        default="raise",
+        help="missing values and dates: refuse them, or fill them with the last value or on a "
+        "straight line (default: raise)",
+    )
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how the file is written").add_argument
+    add("--sep", metavar="C", type=_character, help="between fields (default: one of , ; and tab)")
+    add("--decimal", metavar="C", choices=[".", ","], help="before decimals: . or , (default: .)")
+    add("--encoding", metavar="NAME", type=_encoding, help="such as latin-1 (default: utf-8)")
+    add("--date-format", metavar="FORMAT", help="of the dates, such as %%d/%%m/%%Y")
+    add("--tz", metavar="ZONE", type=_zone, help="convert dates with UTC offsets to this time zone")
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +182,36 @@ def _whole(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _character(text: str) -> str:
+    """An argparse type: one character; shells make it hard to write a tab."""
+    character = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(character) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, nor \\t for a tab")
+    return character
+
+
+def _encoding(text: str) -> str:
+    """An argparse type: what Python can read text as."""
+    try:
+        "".encode(text)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no encoding that Python knows, such as latin-1 or utf-16"
+        ) from error
+    return text
+
+
+def _zone(text: str) -> str:
+    """An argparse type: the name of a time zone."""
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time zone, such as Europe/Berlin or UTC"
+        ) from error
+    return text
 
 
 # --- commands -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Backtest:
     forecasts : list of Series of length horizon
         One a block, in order.
     truth, naive : ndarray of shape (blocks * horizon,)
-        What came, and the naive forecast of it.
+        What came, NaN where nothing is known, and the naive forecast of it.
     """
 
     cell: str
@@ -50,14 +50,16 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     forecaster : RNNForecaster
         Fitted here.
     series : Series
-        The whole series.
+        The whole series. Missing values are filled as ``forecaster.missing`` says, from what
+        lies before each block only.
     blocks : int
         How many blocks to hold out, at least 1.
 
     Raises
     ------
     ValueError
-        If too few rows are left to fit on, or the series is not one that ``fit`` takes.
+        If too few rows are left to fit on, none of the others has a value, or the series is not
+        one that ``fit`` takes.
     """
     horizon, rows = forecaster.horizon, len(series)
     before = rows - blocks * horizon
@@ -65,6 +67,10 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     if before < 1:
         raise ValueError(
             f"{rows} rows; {held_out}, which leaves none to fit on; --backtest 0 leaves this out"
+        )
+    if series.iloc[before:].isna().all():
+        raise ValueError(
+            f"{held_out} rows, none of which has a value; --backtest 0 leaves this out"
         )
     try:
         forecaster.fit(series.iloc[:before])
@@ -74,7 +80,10 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     forecasts = [forecaster.predict(history=history) for history in histories]
     season = season_length(getattr(forecasts[0].index, "freqstr", None))
     season = season if season <= before else 1
-    naive = [seasonal_naive(history.to_numpy(), horizon, season) for history in histories]
+    naive = [
+        seasonal_naive(_filled(history, forecaster.missing), horizon, season)
+        for history in histories
+    ]
     return Backtest(
         cell=forecaster.cell,
         rows_before=before,
@@ -83,3 +92,9 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
         truth=series.iloc[before:].to_numpy(),
         naive=np.concatenate(naive),
     )
+
+
+def _filled(history: pd.Series, how: str) -> np.ndarray:
+    """The values that the forecaster reads, missing ones filled."""
+    known = history.interpolate() if how == "interpolate" else history.ffill()
+    return known.bfill().to_numpy()

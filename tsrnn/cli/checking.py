@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from tsrnn.frames.rows import Rows
 from tsrnn.frames.time_index import read_times
 
-__all__ = ["check_series"]
+__all__ = ["with_all_steps"]
 
 _SHOWN = 3  # dates that a message lists
+_FILL = "--missing ffill or interpolate"
 
 
-def check_series(series: pd.Series, freq: str | None) -> None:
-    """Refuse values and dates that no forecast could be made from.
+def with_all_steps(series: pd.Series, freq: str | None, missing: str) -> pd.Series:
+    """The series with a row for each step, NaN where there was none, once it is checked.
 
     Parameters
     ----------
@@ -22,31 +25,43 @@ def check_series(series: pd.Series, freq: str | None) -> None:
         As ``read_series`` returns it: its name and that of its index are columns of the file.
     freq : str or None
         The step of the dates, if it was given.
+    missing : str
+        What the forecaster will do about missing values; "raise" refuses them here.
 
     Raises
     ------
     ValueError
-        If a value is missing or infinite, or dates are out of order, repeated or uneven.
+        If a value is infinite, or dates are out of order, repeated or uneven; if a value or a
+        date is missing that nothing fills.
     """
-    _check_values(series)
+    _check_values(series, missing)
     if isinstance(series.index, pd.DatetimeIndex):
         _check_order(series.index)
-        _check_steps(series.index, freq)
-    elif freq is not None:
+        return series.reindex(_all_steps(series.index, freq, missing))
+    if freq is not None:
         raise ValueError(f"--freq {freq} is the step of dates, and the rows have none")
+    return series
 
 
-def _check_values(series: pd.Series) -> None:
+def _check_values(series: pd.Series, missing: str) -> None:
     values = series.to_numpy()
-    for wrong, what in ((np.isnan(values), "no value"), (np.isinf(values), "infinite")):
-        if wrong.any():
-            row, count = int(wrong.argmax()), int(wrong.sum())
-            dated = isinstance(series.index, pd.DatetimeIndex)
-            when = f" ({_written(series.index[row])})" if dated else ""
-            raise ValueError(
-                f"column {series.name!r}, data row {row + 1}{when}: {what} ({count} of "
-                f"{len(values)} rows); write a number"
-            )
+    if np.isnan(values).all():
+        raise ValueError(f"column {series.name!r} is empty")
+    cure = f"write a number, or have it filled by {_FILL}"
+    _refuse(np.isinf(values), "infinite", "write a number", series)
+    if missing == "raise":
+        _refuse(np.isnan(values), "no value", cure, series)
+
+
+def _refuse(wrong: np.ndarray, what: str, cure: str, series: pd.Series) -> None:
+    if wrong.any():
+        row, count = int(wrong.argmax()), int(wrong.sum())
+        dated = isinstance(series.index, pd.DatetimeIndex)
+        when = f" ({_written(series.index[row])})" if dated else ""
+        raise ValueError(
+            f"column {series.name!r}, data row {row + 1}{when}: {what} ({count} of "
+            f"{len(series)} rows); {cure}"
+        )
 
 
 def _check_order(dates: pd.DatetimeIndex) -> None:
@@ -66,7 +81,8 @@ def _check_order(dates: pd.DatetimeIndex) -> None:
         )
 
 
-def _check_steps(dates: pd.DatetimeIndex, freq: str | None) -> None:
+def _all_steps(dates: pd.DatetimeIndex, freq: str | None, missing: str) -> pd.Index:
+    """The dates, and those that are missing between them."""
     place = f"column {dates.name!r}"
     if len(dates) == 1 and freq is None:
         raise ValueError(f"{place}: one date tells no step; --freq names it")
@@ -74,18 +90,21 @@ def _check_steps(dates: pd.DatetimeIndex, freq: str | None) -> None:
     try:
         timeline, numbers = read_times(rows, freq, gaps=True)
     except ValueError as error:
-        problem, _, _ = str(error).partition(" Bring them")  # what a program would do about it
+        problem = re.split(" Bring them| Pass the right", str(error))[0]  # what a program would do
         raise ValueError(f"{problem} --freq names the step") from error
     if numbers is None:
-        return
-    absent = np.setdiff1d(np.arange(numbers[-1]), numbers)
-    shown = timeline.stamps(absent[:_SHOWN], np.zeros_like(absent[:_SHOWN]))
-    more = ", ..." if len(absent) > _SHOWN else ""
-    raise ValueError(
-        f"{place} has gaps: at step {timeline.step_name} there should also be "
-        f"{', '.join(map(_written, shown))}{more} ({len(absent)} missing in all); write a row for "
-        "each, or name another step with --freq"
-    )
+        return dates
+    steps = np.arange(numbers[-1] + 1)
+    stamps = timeline.stamps(steps, np.zeros_like(steps))
+    if missing == "raise":
+        absent = stamps.difference(dates)
+        more = ", ..." if len(absent) > _SHOWN else ""
+        raise ValueError(
+            f"{place} has gaps: at step {timeline.step_name} there should also be "
+            f"{', '.join(map(_written, absent[:_SHOWN]))}{more} ({len(absent)} missing in all); "
+            f"have them filled by {_FILL}, or name another step with --freq"
+        )
+    return stamps
 
 
 def _written(date: object) -> str:

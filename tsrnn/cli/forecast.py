@@ -10,19 +10,33 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
 from tsrnn import RNNForecaster
 from tsrnn.cli.backtest import run_backtest
-from tsrnn.cli.checking import check_series
+from tsrnn.cli.checking import with_all_steps
 from tsrnn.cli.reading import read_series
 from tsrnn.cli.report import report
+from tsrnn.cli.table import Dialect
 from tsrnn.datasets import load_air_passengers
 from tsrnn.plotting import picture_formats, plot_forecast
 
 __all__ = ["run_forecast"]
+
+_WRITING = [field.name for field in fields(Dialect)]
+_GIVEN = [  # to the forecaster, under the same names
+    "cell",
+    "lookback",
+    "horizon",
+    "hidden_size",
+    "max_epochs",
+    "freq",
+    "missing",
+    "random_state",
+]
 
 
 def run_forecast(args: argparse.Namespace) -> None:
@@ -43,21 +57,29 @@ def run_forecast(args: argparse.Namespace) -> None:
 
 def _series(args: argparse.Namespace) -> pd.Series:
     if args.file is None:
-        if args.target or args.time or args.date_format:
-            raise ValueError("--target, --time and --date-format are for a FILE.csv; none is given")
+        names = ["target", "time", *_WRITING]
+        given = ["--" + name.replace("_", "-") for name in names if getattr(args, name) is not None]
+        if given:
+            raise ValueError(f"{', '.join(given)} asks for a FILE.csv; none is given")
         series = load_air_passengers()
     else:
-        series, notes = read_series(args.file, args.target, args.time, args.date_format)
+        dialect = Dialect(**{name: getattr(args, name) for name in _WRITING})
+        series, notes = read_series(args.file, args.target, args.time, dialect)
         for note in notes:
-            print(f"tsrnn: note: {note}", file=sys.stderr)
-    check_series(series, args.freq)
+            _note(note)
+    series = with_all_steps(series, args.freq, args.missing)
+    if series.isna().any():
+        _note(f"{series.isna().sum()} of {len(series)} steps have no value: {args.missing}")
     return series
+
+
+def _note(text: str) -> None:
+    print(f"tsrnn: note: {text}", file=sys.stderr)
 
 
 def _forecaster(args: argparse.Namespace) -> RNNForecaster:
     """A new forecaster with the parameters that were given, and its own defaults otherwise."""
-    names = ["cell", "lookback", "horizon", "hidden_size", "max_epochs", "freq", "random_state"]
-    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    given = {name: value for name in _GIVEN if (value := getattr(args, name)) is not None}
     if args.normalize is not None:
         given["normalize"] = None if args.normalize == "none" else args.normalize
     return RNNForecaster(**given, verbose=int(args.verbose))

@@ -7,6 +7,7 @@ user to see.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,28 +15,30 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.cli.dates import first_row, looks_like_dates, read_dates
+from tsrnn.cli.table import Dialect, read_table
 
 __all__ = ["read_series"]
 
-_SHOWN = 3  # columns that a message explains
+_SHOWN = 8  # columns that a message lists
+_EXPLAINED = 3
 
 
 def read_series(
-    path: Path, target: str | None, times: str | None, date_format: str | None
+    path: Path, target: str | None, times: str | None, dialect: Dialect
 ) -> tuple[pd.Series, list[str]]:
     """Read one column of a CSV file, with its dates.
 
     Parameters
     ----------
     path : Path
-        The file: a header, then one row a step. It may be compressed (``.gz``, ``.zip``, ...).
+        The file: a header, then one row a step; ``-`` for the standard input.
     target : str or None
         The column to read; None for the only one that holds numbers.
     times : str or None
         The column with the dates; None for the only one that begins with a date. Where there is
         none either, rows are counted.
-    date_format : str or None
-        How dates are written, as for ``pandas.to_datetime``; None to see for oneself.
+    dialect : Dialect
+        How the file is written.
 
     Returns
     -------
@@ -52,47 +55,25 @@ def read_series(
     OSError
         If the file cannot be read.
     """
-    table = _read_csv(path)
+    table = read_table(path, dialect, [] if times is None else [times])
     notes: list[str] = []
     if times is not None:
         _check_column(table, times, "--time")
     else:
-        times = _guess_times(table, target, date_format)
+        times = _guess_times(table, target, dialect.date_format)
         notes.append(f"dates from column {times!r}" if times else "no dates found: rows counted")
     if target is not None:
         _check_column(table, target, "--target")
     else:
-        target = _guess_target(table, times)
+        target = _guess_target(table, times, dialect)
         notes.append(f"target is column {target!r}")
-    values = _numbers(table[target])
+    values = _numbers(table[target], dialect)
     index: pd.Index
     if times is None:
         index = pd.RangeIndex(len(values), name="step")
     else:
-        index = pd.DatetimeIndex(read_dates(table[times], date_format), name=times)
+        index = pd.DatetimeIndex(read_dates(table[times], dialect), name=times)
     return pd.Series(values, index, name=target), notes
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not written in UTF-8: {error}") from error
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
-    except ValueError as error:
-        raise ValueError(f"{path} does not read as CSV: {error}") from error
-    if table.empty:
-        raise ValueError(f"{path} has a header but no rows")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
-        raise ValueError(f"{path}: its rows have more fields than its header; commas separate them")
-    header = str(table.columns[0])
-    separator = next((mark for mark in ";\t" if mark in header), None)
-    if len(table.columns) == 1 and separator:
-        raise ValueError(
-            f"{path} has one column, {header!r}: fields are separated by commas, not {separator!r}"
-        )
-    return table
 
 
 def _check_column(table: pd.DataFrame, name: str, option: str) -> None:
@@ -120,40 +101,62 @@ def _guess_times(table: pd.DataFrame, target: str | None, date_format: str | Non
     return dated[0] if dated else None
 
 
-def _guess_target(table: pd.DataFrame, times: str | None) -> str:
+def _guess_target(table: pd.DataFrame, times: str | None, dialect: Dialect) -> str:
     numeric = [
         str(name)
         for name, column in table.select_dtypes("number").items()
         if name != times and column.notna().any()
     ]
     if not numeric:
-        others = [_not_a_number(table[name]) for name in table if name != times]
-        reasons = "; ".join(others[:_SHOWN]) or f"{times!r} is the only one"
-        raise ValueError(f"no column holds numbers to forecast: {reasons}")
+        others = [name for name in table if name != times]
+        reasons = [_not_a_number(table[name], dialect) for name in others[:_EXPLAINED]]
+        reason = "; ".join(reasons) or f"{times!r} is the only one"
+        raise ValueError(f"no column holds numbers to forecast: {reason}")
     if len(numeric) > 1:
         raise ValueError(f"several columns hold numbers: {_names(numeric)}; name one with --target")
     return numeric[0]
 
 
 def _names(columns: Iterable[object]) -> str:
-    return ", ".join(repr(name) for name in columns)
+    names = [repr(name) for name in columns]
+    more = f", ... ({len(names)} in all)" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
-def _numbers(column: pd.Series) -> np.ndarray:
-    if _others(column).any():
-        raise ValueError(_not_a_number(column))
-    return pd.to_numeric(column).to_numpy()
+def _numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
+    numbers = _numbers_where_any(column, dialect)
+    if (numbers.isna() & column.notna()).any():
+        raise ValueError(_not_a_number(column, dialect))
+    return numbers.to_numpy()
 
 
-def _others(column: pd.Series) -> pd.Series:
-    """Which rows hold neither a number nor nothing."""
+def _numbers_where_any(column: pd.Series, dialect: Dialect) -> pd.Series:
+    """NaN for what is none."""
     if pd.api.types.is_bool_dtype(column):
-        return column.notna()
-    return pd.to_numeric(column, errors="coerce").isna() & column.notna()
+        return pd.Series(np.nan, column.index)
+    if not pd.api.types.is_numeric_dtype(column):
+        column = column.astype(str)
+        if dialect.decimal == ",":  # then a point is none
+            column = column.str.translate(str.maketrans(",.", ".,"))
+    return pd.to_numeric(column, errors="coerce").astype(float)
 
 
-def _not_a_number(column: pd.Series) -> str:
-    others = _others(column)
+def _not_a_number(column: pd.Series, dialect: Dialect) -> str:
+    others = _numbers_where_any(column, dialect).isna() & column.notna()
     if not others.any():
         return f"column {column.name!r} is empty"
-    return f"column {column.name!r}, {first_row(column, others)} is not a number"
+    cure = _cure(str(column[others].iloc[0]), dialect.decimal or ".")
+    return f"column {column.name!r}, {first_row(column, others)} is not a number{cure}"
+
+
+def _cure(text: str, decimal: str) -> str:
+    """What to do about a number with a decimal comma, thousands set apart, a currency or a unit."""
+    if decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
+        return f"; --decimal , reads it as {text.replace(',', '.')}"
+    found = re.fullmatch(r"\D*?([-+]?\d[\d.,]*)\D*", text)
+    if found is None:
+        return ""
+    number = found[1]
+    last = "," if number.rfind(",") > number.rfind(".") >= 0 else "."
+    bare = number.translate({ord(mark): None for mark in ".," if mark != last})
+    return f"; write it as {bare.replace(last, decimal)}" if bare.count(last) < 2 else ""

@@ -37,10 +37,12 @@ def report(series: pd.Series, backtest: Backtest | None, forecast: pd.Series) ->
 
 
 def _error_table(backtest: Backtest) -> str:
-    truth, blocks = backtest.truth, len(backtest.forecasts)
+    there, blocks = ~np.isnan(backtest.truth), len(backtest.forecasts)
+    truth = backtest.truth[there]
     in_blocks = f" in {blocks} blocks" if blocks > 1 else ""
     fitted = f"fitted on the {backtest.rows_before} before"
-    title = f"Error on the last {len(truth)} rows{in_blocks}, {fitted}"
+    known = f" ({len(truth)} of them known)" if len(truth) < len(there) else ""
+    title = f"Error on the last {len(there)} rows{known}{in_blocks}, {fitted}"
     naive = (
         f"seasonal naive ({backtest.season})" if backtest.season > 1 else "last value (no season)"
     )
@@ -48,7 +50,8 @@ def _error_table(backtest: Backtest) -> str:
     write = _number_format(truth)
     rows = [["", "MAE", "MAPE" if relative else "RMSE"]]
     ours = np.concatenate([block.to_numpy() for block in backtest.forecasts])
-    for name, forecast in ((backtest.cell.upper(), ours), (naive, backtest.naive)):
+    for name, values in ((backtest.cell.upper(), ours), (naive, backtest.naive)):
+        forecast = values[there]
         second = f"{mape(truth, forecast):.2f} %" if relative else write(rmse(truth, forecast))
         rows.append([name, write(mae(truth, forecast)), second])
     return f"{title}\n{_table(rows)}"

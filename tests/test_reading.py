@@ -1,0 +1,62 @@
+"""Dates and numbers of a CSV file, however it is written."""
+
+import pandas as pd
+import pytest
+
+from tsrnn.cli.reading import read_series
+from tsrnn.cli.table import Dialect
+
+
+def read(folder, text, target, times, dialect):
+    path = folder / "series.csv"
+    path.write_text(text, encoding="latin-1")
+    return read_series(path, target, times, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dates", "date_format", "first"),
+    [
+        (["1949-01", "1949-02"], None, "1949-01-01"),
+        (["2024-05-06 07:30", "2024-05-06 08:00"], None, "2024-05-06 07:30"),
+        (["2024-05-06T07:00Z", "2024-05-06T08:00Z"], None, "2024-05-06 07:00+00:00"),
+        (["1949", "1950"], None, "1949-01-01"),
+        (["20240506", "20240507"], None, "2024-05-06"),
+        (["06.05.2024", "07.05.2024"], "%d.%m.%Y", "2024-05-06"),
+        (["05/31/2024", "06/01/2024"], None, "2024-05-31"),
+        (["05/05/2024", "06/06/2024"], None, "2024-05-05"),
+        (["13/01/2024", "14/01/2024"], None, "2024-01-13"),
+        (["12/01/2024", "13/01/2024"], None, "2024-01-12"),
+        (["2000Q2", "2000Q3"], None, "2000-04-01"),
+        (["2000-Q2", "2000-Q3"], None, "2000-04-01"),
+        (["06052024", "07052024"], "%d%m%Y", "2024-05-06"),
+    ],
+)
+def test_dates_are_read(tmp_path, dates, date_format, first):
+    rows = "".join(f"{date},{value}\n" for value, date in enumerate(dates))
+    series, notes = read(tmp_path, f"t,v\n{rows}", "v", "t", Dialect(date_format=date_format))
+    assert series.index[0] == pd.Timestamp(first)
+    assert (series.index.name, series.name, notes) == ("t", "v", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ("day;\xf6\n13.01.2024;1,5\n14.01.2024;2\n", Dialect(decimal=",", encoding="latin-1")),
+        ("day\t\xf6\n2024-01-13\t1.5\n2024-01-14\t2\n", Dialect(encoding="latin-1")),
+        ("day|\xf6\n13012024|1.5\n14012024|2\n", Dialect("|", ".", "latin-1", "%d%m%Y")),
+    ],
+    ids=["semicolons and decimal commas", "tabs", "all is said"],
+)
+def test_however_the_file_is_written(tmp_path, text, dialect):
+    series, _ = read(tmp_path, text, None, "day", dialect)
+    days = pd.DatetimeIndex(["2024-01-13", "2024-01-14"], name="day")
+    pd.testing.assert_series_equal(
+        series, pd.Series([1.5, 2], days, name="\xf6"), check_index_type=False
+    )
+
+
+def test_offsets_become_one_time_zone(tmp_path):
+    text = "t,v\n2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n"
+    series, _ = read(tmp_path, text, "v", "t", Dialect(tz="Europe/Berlin"))
+    local = [pd.Timestamp(text, tz="Europe/Berlin") for text in ("2024-03-31 01", "2024-03-31 03")]
+    assert list(series.index) == local

@@ -1,0 +1,109 @@
+"""From a CSV file, however it is written, to a table."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = ["Dialect", "read_table"]
+
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written; None where it is to be found out, or as is usual.
+
+    Attributes
+    ----------
+    sep : str or None
+        What separates fields; None for the one of comma, semicolon and tab in the header.
+    decimal : {",", "."} or None
+        What decimals stand behind; None for a point.
+    encoding : str or None
+        As Python names encodings; None for UTF-8.
+    date_format : str or None
+        How dates are written, as for ``pandas.to_datetime``; None to see for oneself.
+    tz : str or None
+        The time zone that dates with UTC offsets are converted to; None to leave them as they are.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    date_format: str | None = None
+    tz: str | None = None
+
+
+def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.DataFrame:
+    """All of a CSV file; these columns as text, whatever is in them.
+
+    Parameters
+    ----------
+    path : Path
+        The file, ``-`` for the standard input. It may be compressed (``.gz``, ``.zip``, ...).
+    dialect : Dialect
+        How it is written.
+    text_columns : list of str
+        Columns that may look like numbers and are none.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or not CSV.
+    OSError
+        If it cannot be read.
+    """
+    source = _source(path)
+    try:
+        sep = dialect.sep or _separator(path, source, dialect)
+        table = pd.read_csv(
+            source(),
+            sep=sep,
+            decimal=dialect.decimal or ".",
+            encoding=dialect.encoding,
+            dtype=dict.fromkeys(text_columns, str),
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not written in {dialect.encoding or 'UTF-8'}: {error}; --encoding names "
+            "another, such as latin-1 or utf-16"
+        ) from error
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{path} does not read as CSV: {error}") from error
+    if table.empty:
+        raise ValueError(f"{path} has a header but no rows")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
+        raise ValueError(
+            f"{path}: its rows have more fields than its header, which has {len(table.columns)}; "
+            f"{_SEPARATORS.get(sep, repr(sep))} separates them, or what --sep names"
+        )
+    return table
+
+
+def _source(path: Path) -> Callable[[], Path | io.BytesIO]:
+    """What gives the file from its beginning each time: a pipe can be read only once."""
+    if path.is_file():
+        return lambda: path
+    contents = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    return lambda: io.BytesIO(contents)
+
+
+def _separator(path: Path, source: Callable[[], Path | io.BytesIO], dialect: Dialect) -> str:
+    """The one that makes most columns of the header; a comma where there is only one column."""
+    counts = {
+        sep: len(pd.read_csv(source(), sep=sep, encoding=dialect.encoding, nrows=0).columns)
+        for sep in _SEPARATORS
+    }
+    best = [sep for sep, count in counts.items() if count == max(counts.values())]
+    if len(best) > 1 and max(counts.values()) > 1:
+        marks = " or ".join(_SEPARATORS[sep] for sep in best)
+        raise ValueError(f"{path}: {marks} may separate the fields of its header; --sep says which")
+    return best[0]
