@@ -104,7 +104,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Seeds the weights, the order of the windows and dropout. The same seed and data give the
         same bits, on any number of threads.
     device : {"cpu", "auto"}, default="cpu"
-        Where to compute.
+        Where to compute; "auto" means the CPU so far.
     dtype : {"float32", "float64"}, default="float32"
         Precision.
     past_covariates : list of labels, default=None
@@ -137,7 +137,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         One network for all series of a panel; or one for each, which only learns from its own and
         cannot forecast others. They are trained side by side as well.
     verbose : int, default=0
-        1 shows a progress bar while training (needs the extra ``tsrnn[progress]``).
+        From 1 on, training shows on the standard error how far it is: a progress bar with the
+        extra ``tsrnn[progress]``, a line after each epoch without.
 
     Attributes
     ----------
@@ -272,11 +273,12 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
             many series, as a long frame (columns ``id_col``, ``time_col`` and ``target_col``; the
             others are covariates) or with a MultiIndex of series and time. With ``y`` the
             covariates, one row a time step; perhaps a frame without columns, for its index.
+            A column that is ``y`` itself is refused, unless it is in ``past_covariates``.
         y : Series, DataFrame, array or list of numbers, default=None
             What to forecast, if ``X`` does not hold it.
         sample_weight : array of shape (rows,), default=None
             How much the forecast of each row counts in the loss. Only ratios matter: the mean
-            over all forecasts is brought to 1.
+            over all forecasts is brought to 1. A Series has the index of the rows.
 
         Returns
         -------
@@ -290,6 +292,12 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
             stays as it was.
         FloatingPointError
             If the loss becomes infinite or NaN. The weights are those from before.
+
+        Warns
+        -----
+        UserWarning
+            If ``y`` has dates and the covariates are an array without: rows are then matched in
+            the order they come.
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         if self.warm_start and hasattr(self, "_model"):
@@ -302,7 +310,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         """Go on learning, for one epoch; the first call begins afresh.
 
         Scales and categories stay as they are; only a new series of a panel brings its own scale.
-        The learning rate is constant, and ``predict`` follows on these data.
+        The learning rate is constant, and ``predict`` follows on these data. Windows do not reach
+        back into those of earlier calls: each call needs at least ``lookback`` + ``horizon`` rows.
 
         Parameters
         ----------
