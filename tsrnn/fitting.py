@@ -19,6 +19,7 @@ from tsrnn.windows import split_validation, window_starts, without_gaps
 LARGEST_NETWORK = 2**30  # parameters
 LARGEST_EPOCH = 2**27  # windows
 _SHOWN = 3  # series that a message lists
+_UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
 
 
 def lookback_of(forecaster: Any, panel: Panel) -> int:
@@ -26,7 +27,8 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     if forecaster.lookback is not None:
         return int(forecaster.lookback)
     horizon, rows = int(forecaster.horizon), int(np.median(panel.lengths))
-    wanted = max(2 * panel.season, 2 * horizon)
+    seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
+    wanted = max(seasons, 2 * horizon)
     return max(1, min(wanted, rows // 3, rows - horizon))
 
 

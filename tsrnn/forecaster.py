@@ -43,7 +43,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     lookback : int, default=None
         Steps that the network reads. None: two seasons, or twice the horizon if that is more; a
         third of the series at most. The season follows from the frequency of the time index: 12
-        for months, 24 for hours, 7 for days, and so on.
+        for months, 24 for hours, 7 for days, and so on. Where that tells none (arrays, lists,
+        numbered rows, years), 24 steps take the place of the two seasons.
     horizon : int, default=1
         Steps that it forecasts.
     hidden_size : int, default=64

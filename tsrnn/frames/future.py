@@ -72,9 +72,9 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
         series, stamps = np.zeros(len(X), dtype=np.int64), None
         steps = np.arange(len(X))
     rows = Rows("X", stamps, np.array([0, len(X)]))
-    if past.is_dated and past.covariates is not None and index is None and len(X):
-        _warn_counted(past, len(X))
     covariates = _covariates(X, past, roles, series, steps, rows)
+    if past.is_dated and covariates is not None and index is None and len(X):
+        _warn_counted(past, len(X))
     if covariates is not None or past.ids is not None:
         _check_once(series, steps, stamps, past)
     return Future(series, steps, covariates, index)
