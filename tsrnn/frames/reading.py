@@ -250,6 +250,8 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     both_long = isinstance(y, pd.DataFrame) and _is_long(y, roles)
     if both_long:
         y = _targets_beside(X, y, roles, names)
+    elif isinstance(y, pd.DataFrame):
+        _check_wide(y, roles, [roles.time_col], y_name)
     values, columns, kind = read_numbers(y, y_name)
     long = False
     if isinstance(X, pd.DataFrame):
