@@ -89,6 +89,21 @@ BAD_SERIES = {
     "categories": (daily().round().astype("category"), TypeError, ["category"]),
     "a text column": (daily_frame().assign(c="x"), TypeError, ["Column 'c'"]),
     "dates": (pd.Series(DAYS, DAYS), TypeError, ["datetime64"]),
+    "a column of dates": (
+        daily().reset_index(),
+        TypeError,
+        ["Column 'day' of", "holds dates", ".set_index('day')", "target_col"],
+    ),
+    "dates in a file": (
+        daily().rename_axis("month").reset_index().astype({"month": str}),
+        TypeError,
+        ["Column 'month'", "holds dates", ".pop('month')", "target_col"],
+    ),
+    "a long frame of other names": (
+        daily().reset_index().assign(store="a").astype({"day": str}),
+        ValueError,
+        ["looks like a long frame", "id_col, time_col and target_col"],
+    ),
     "booleans": (daily() > 20, TypeError, ["bool"]),
     "complex": (wave() + 1j, ValueError, ["omplex"]),
     "huge integers": ([10**30, 10**40] * 30, TypeError, ["object"]),

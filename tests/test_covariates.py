@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from pandas.testing import assert_series_equal
+from long_frames import LONG
+from pandas.testing import assert_frame_equal, assert_series_equal
 from sklearn.pipeline import make_pipeline
 from small import daily, says, small, wave
 
@@ -170,7 +171,7 @@ def test_without_the_rows_to_come_there_is_no_forecast(strategy):
 
 
 def bits_of_history(strategy, **nonsense):
-    """The forecast, with other columns that are known up to now, or never change."""
+    """The forecast, with other past covariates, or without the one that never changes."""
     past, ahead = split(prices().assign(sales=wave(70), shop="a"))
     roles = {"past_covariates": ["sales"], "static_covariates": ["shop"]}
     forecaster = small(strategy=strategy, horizon=AHEAD, **roles).fit(past, daily())
@@ -181,9 +182,9 @@ def bits_of_history(strategy, **nonsense):
 @pytest.mark.parametrize(
     "nonsense",
     [
-        {"sales": 1e30, "shop": "elsewhere"},
+        {"sales": 1e30},
         {"sales": np.nan, "shop": None},
-        {"sales": "not even a number", "shop": pd.Timestamp(0)},
+        {"sales": "not even a number", "shop": None},
         {"sales": np.inf},
     ],
     ids=str,
@@ -394,7 +395,71 @@ def test_missing_covariates_are_refused():
         forecaster.predict(ahead)
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([1, 2, 3], "int64"), ([0.5, 2, 3], float), ([True, False, False], bool)],
+)
+def test_numbers_and_truth_values_kept_as_objects_are_those(values, dtype):
+    whole = pd.DataFrame({"kind": (values * AHEAD * 60)[: len(DAYS)]}, DAYS, dtype=object)
+    past, ahead = split(whole)
+    expected = small(horizon=3).fit(past.astype(dtype), daily()).predict(ahead.astype(dtype))
+    forecast = small(horizon=3).fit(past, daily()).predict(ahead)
+    assert_series_equal(forecast, expected, check_exact=True)
+    assert past["kind"].dtype.kind == "O"
+
+
+def test_a_static_covariate_must_be_that_of_the_series():
+    frame = LONG.assign(kind=LONG["unique_id"].str[-1])
+    forecaster = small(lookback=1, static_covariates=["kind"]).fit(frame.drop(columns="price"))
+    ahead = forecaster.predict()[["unique_id", "ds"]]
+    expected = forecaster.predict(ahead)
+    right = ahead.assign(kind=ahead["unique_id"].str[-1])
+    assert_frame_equal(forecaster.predict(right[::-1]).sort_index(), expected)
+    assert_frame_equal(forecaster.predict(right.assign(kind=None)), expected)
+    wrong = right.assign(kind=["0", "2", "2"])
+    words = says("Row 1 of X has '2' in column 'kind'", "is '1' in the history of series 's1'")
+    with pytest.raises(ValueError, match=words):
+        forecaster.predict(wrong)
+
+
+def test_a_target_among_the_known_covariates_is_refused():
+    y = daily()
+    with pytest.raises(ValueError, match=says("Column 'sales' of X is y itself", "drop(columns")):
+        small().fit(y.to_frame(), y)
+    holes = y.where(y > 20)
+    with pytest.raises(ValueError, match=says("is y itself")):
+        small(missing="ffill").fit(holes.to_frame(), holes)
+    small().fit(y.shift(1, fill_value=0.0).to_frame(), y)
+    small(past_covariates=["sales"]).fit(y.to_frame(), y)
+
+
+def test_weights_belong_to_the_rows_of_their_index():
+    weights = pd.Series(np.arange(60), daily().index)
+    expected = small().fit(daily(), sample_weight=weights.to_numpy()).predict()
+    assert_series_equal(small().fit(daily(), sample_weight=weights).predict(), expected)
+    for other in (weights[::-1], weights.reset_index(drop=True)):
+        with pytest.raises(ValueError, match="sample_weight and X have different indexes"):
+            small().fit(daily(), sample_weight=other)
+
+
 # Histories
+
+
+def test_a_long_history_beside_long_covariates():
+    frame = LONG.assign(kind=LONG["unique_id"])
+    roles = {"past_covariates": ["price"], "static_covariates": ["kind"]}
+    forecaster = small(lookback=2, **roles).fit(frame)
+    history, beside = frame[["unique_id", "ds", "y"]], frame.drop(columns="y")
+    expected = forecaster.predict(history=frame)
+    assert_frame_equal(forecaster.predict(history=history, X_history=beside), expected)
+    shuffled = beside.sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match=says("X_history and history", "row 1 has 's1'", "'s0'")):
+        forecaster.predict(history=history, X_history=shuffled)
+    for other in (beside.drop(columns="ds"), beside.to_numpy()):
+        with pytest.raises(ValueError, match=says("X_history needs the columns", "'ds'")):
+            forecaster.predict(history=history, X_history=other)
+    with pytest.raises(ValueError, match=says("15 rows", "16")):
+        forecaster.predict(history=history, X_history=beside[:-1])
 
 
 def test_a_history_and_its_covariates_take_the_place_of_the_training_data():

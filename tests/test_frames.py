@@ -240,7 +240,7 @@ def test_refused_containers(data, error, words):
         ([1, "two"], ["object", "pd.to_numeric", "row 1 holds 'two'"]),
         ([1.0, None, {}], ["object", "row 1 holds None"]),
         (pd.Categorical([1, 2]), ["category", "pd.to_numeric"]),
-        (pd.to_datetime(["2020", "2021"]), ["datetime64", "pd.to_numeric"]),
+        (pd.to_datetime(["2020", "2021"]), ["datetime64"]),
         (pd.to_timedelta([1, 2]), ["timedelta64"]),
         ([True, False], ["bool", ".astype(float)"]),
         (pd.array([True, False], dtype="boolean"), ["boolean"]),
@@ -251,7 +251,7 @@ def test_refused_dtypes(values, words):
     series = pd.Series(values)
     with pytest.raises(TypeError, match=says("y has dtype", *words)):
         read(series)
-    with pytest.raises(TypeError, match=says("Column 'bad' of y has dtype", *words)):
+    with pytest.raises(TypeError, match=says("Column 'bad' of y", "dtype", *words)):
         read(pd.DataFrame({"good": 1.0, "bad": series}))
 
 

@@ -49,12 +49,12 @@ def test_rows_that_do_not_fit(change, words):
         read_future(change(rows), panel, ROLES)
 
 
-def test_the_future_of_past_and_static_covariates_is_never_read():
+def test_the_future_of_past_covariates_and_targets_is_never_read():
     frame = LONG.assign(sales=1.0, size=LONG["unique_id"], week="a")
     roles = Roles(past_covariates=["sales"], static_covariates=["size"])
     panel = read_training(frame, None, roles)
     rows = forecasts(panel, 2).assign(week="b", price=2.0)
-    spoiled = rows.assign(sales=np.nan, size=pd.Timestamp(0), y="unknown")
+    spoiled = rows.assign(sales=np.nan, size=None, y="unknown")
     for X in (rows, spoiled):
         future = read_future(X, panel, roles)
         assert set(future.covariates.columns) == {"price", "week"}

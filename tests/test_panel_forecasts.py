@@ -292,7 +292,9 @@ def test_covariates_of_each_kind_reach_the_series_they_belong_to():
     assert changed(frame.assign(kind=frame["kind"].where(frame["unique_id"] != "a", "y"))) == [
         *range(4)
     ]
-    assert_same_bits(forecaster.predict(rows[::-1].assign(sold=1e9, kind="new")), forecast)
+    assert_same_bits(forecaster.predict(rows[::-1].assign(sold=1e9)), forecast)
+    with pytest.raises(ValueError, match=says("Row 0 of X has 'new'", "is 'x' in the history")):
+        forecaster.predict(rows.assign(kind="new"))
     with pytest.raises(ValueError, match=says("static", "'kind' changes", "series 'a'")):
         small(**roles).fit(frame.assign(kind=np.where(frame.index == 7, "y", frame["kind"])))
 

@@ -165,11 +165,6 @@ def test_rows_given_twice_say_where_they_stood():
         read_training(frame, None, ROLES)
 
 
-def test_dates_as_text():
-    with pytest.raises(TypeError, match=says("X['ds'] = pd.to_datetime(X['ds'])")):
-        read_training(LONG.assign(ds=LONG["ds"].astype(str)), None, ROLES)
-
-
 # Roles of covariates
 
 
@@ -375,10 +370,26 @@ def test_forecasts_beside_a_long_frame(y):
 def test_what_came_true_is_found_in_the_rows():
     panel = read_training(LONG, None, ROLES)
     rows = forecasts(panel, 2).assign(price=1.0)
-    truth, forecast = panel.truth(rows, forecasts(panel, 2))
+    truth, forecast = panel.truth(rows, None, forecasts(panel, 2))
     assert list(truth.columns) == list(forecast.columns) == ["y"]
     with pytest.raises(ValueError, match=says("no column ['y']", "pass y")):
-        panel.truth(rows.drop(columns="y"), rows)
+        panel.truth(rows.drop(columns="y"), None, rows)
+
+
+def test_what_came_true_beside_the_rows_of_a_panel():
+    panel = read_training(LONG, None, ROLES)
+    rows = forecasts(panel, 2)
+    X = rows.drop(columns="y")
+    for y in (rows["y"], rows, rows["y"].to_numpy()):
+        truth, forecast = panel.truth(X, y, rows)
+        np.testing.assert_array_equal(np.ravel(truth), forecast["y"])
+    with pytest.raises(ValueError, match=says("y and predict(X) have different indexes")):
+        panel.truth(X, rows["y"][::-1], rows)
+    other = rows[::-1].reset_index(drop=True)
+    with pytest.raises(ValueError, match=says("row 0 has 's0' in column 'unique_id' of X, 's2'")):
+        panel.truth(X, other, rows)
+    with pytest.raises(ValueError, match=says("y has no column ['y']")):
+        panel.truth(X, X, rows)
 
 
 @pytest.mark.parametrize("index", [pd.RangeIndex(4), LEVELS.index[:4]])

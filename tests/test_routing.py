@@ -199,7 +199,7 @@ def test_a_warm_start_without_a_fit_before_is_a_fit():
 @pytest.mark.parametrize(
     ("options", "change", "words"),
     [
-        ({"hidden_size": 5}, lambda X: X, r"hidden_size was 4, now 5.*warm_start=False"),
+        ({"hidden_size": 5}, lambda X: X, r"hidden_size was 4, now 5.*unless warm_start=True"),
         ({"cell": "gru"}, lambda X: X, "cell was rnn_tanh, now gru"),
         ({"horizon": 2}, lambda X: X, "horizon was 1, now 2"),
         ({"past_covariates": ["price"]}, lambda X: X, r"past numbers \[\].* now .*'price'"),

@@ -188,12 +188,18 @@ def test_columns_are_transformed_before(output):
     if output == "pandas":
         columns.set_params(shop=OneHotEncoder(sparse_output=False))
     pipeline = make_pipeline(columns, small(horizon=4)).set_output(transform=output)
-    forecast = pipeline.fit(X, y).predict(future_of(y))
-    alone = small(horizon=4).fit(columns.transform(X), y)
-    assert_same_forecast(forecast, alone.predict(columns.transform(future_of(y))))
-    assert isinstance(columns.transform(X), pd.DataFrame) == (output == "pandas")
-    assert forecast.index.equals(future_of(y).index)
-    assert np.isfinite(cross_val_score(pipeline, X, y, cv=WEEKS, error_score="raise")).all()
+    warned = (
+        pytest.warns(UserWarning, match="set_output")
+        if output == "default"
+        else contextlib.nullcontext()
+    )
+    with warned:
+        forecast = pipeline.fit(X, y).predict(future_of(y))
+        alone = small(horizon=4).fit(columns.transform(X), y)
+        assert_same_forecast(forecast, alone.predict(columns.transform(future_of(y))))
+        assert isinstance(columns.transform(X), pd.DataFrame) == (output == "pandas")
+        assert forecast.index.equals(future_of(y).index)
+        assert np.isfinite(cross_val_score(pipeline, X, y, cv=WEEKS, error_score="raise")).all()
     if output == "pandas":
         with pytest.raises(ValueError, match="not after the history"):
             pipeline.predict(X[-4:])

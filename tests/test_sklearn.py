@@ -18,9 +18,9 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
-from small import SMALL, daily, daily_frame, rows_at, small, wave
+from small import SMALL, daily, daily_frame, rows_at, says, small, wave
 
 from tsrnn import RNNForecaster
 
@@ -235,6 +235,34 @@ def test_score_of_several_targets():
     )
 
 
+def test_score_finds_columns_by_name_and_refuses_other_rows():
+    y = daily_frame(65)
+    forecaster = small(horizon=5).fit(y[:60])
+    X, truth = rows_at(y.index[60:]), y[60:]
+    expected = forecaster.score(X, truth)
+    assert forecaster.score(X, truth[["b", "a"]]) == expected
+    assert forecaster.score(np.zeros((5, 0)), truth) == expected
+    shifted = truth.set_axis(truth.index - pd.Timedelta(days=1))
+    for other in (truth[::-1], shifted, truth.reset_index(drop=True)):
+        for rows in (X, np.zeros((5, 0))):
+            with pytest.raises(ValueError, match="y and predict"):
+                forecaster.score(rows, other)
+    with pytest.raises(ValueError, match=says("y has no column ['b']")):
+        forecaster.score(X, truth[["a"]])
+    weights = pd.Series(np.arange(5), truth.index)
+    with pytest.raises(ValueError, match="sample_weight and predict"):
+        forecaster.score(X, truth, sample_weight=weights[::-1])
+
+
+def test_score_of_arrays_forecast_at_rows_of_a_frame():
+    y = daily(65)
+    forecaster = small(horizon=5).fit(rows_at(y.index[:60]), y[:60].to_numpy())
+    X = rows_at(y.index[60:])
+    assert forecaster.score(X, y[60:]) == forecaster.score(X, y[60:].to_numpy())
+    with pytest.raises(ValueError, match="y and X have different indexes"):
+        forecaster.score(X, y[59:64])
+
+
 # Validation and search
 
 SPLIT = TimeSeriesSplit(3, test_size=5)
@@ -349,6 +377,31 @@ def test_pipelines():
         assert pipeline.score(future, np.arange(5)) == pytest.approx(r2_score(range(5), expected))
     pipeline.set_params(rnnforecaster__horizon=3)
     assert len(pipeline.fit(y)[-1].predict()) == 3
+
+
+def test_a_transformer_that_drops_the_dates_is_told():
+    y = daily(70)
+    X = pd.DataFrame({"price": wave(70)[::-1].copy()}, y.index)
+    pipeline = make_pipeline(StandardScaler(), small(horizon=2))
+    with pytest.warns(UserWarning, match=says("y has dates", 'set_output(transform="pandas")')):
+        pipeline.fit(X[:60], y[:60])
+    with pytest.warns(UserWarning, match=says("2 rows", "2024-03-01", "set_output")) as caught:
+        pipeline.predict(X[60:62])
+    assert len(caught) == 1
+    later = pytest.raises(ValueError, match="y and predict")
+    with pytest.warns(UserWarning, match="2024-03-01"), later:
+        pipeline.score(X[65:67], y[65:67])
+    with pytest.raises(ValueError, match="no row for step 1"):
+        pipeline.set_output(transform="pandas").fit(X[:60], y[:60]).predict(X[65:67])
+
+
+def test_the_warning_of_dropped_dates_points_to_the_caller():
+    X = np.zeros((60, 1))
+    with pytest.warns(UserWarning, match="y has dates") as caught:
+        forecaster = small().fit(X, daily())
+    with pytest.warns(UserWarning, match="its only row") as later:
+        forecaster.predict(X[:1])
+    assert [warning.filename for warning in (*caught, *later)] == [__file__] * 2
 
 
 def test_threads_of_a_search():

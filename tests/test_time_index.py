@@ -244,9 +244,9 @@ def test_future_that_does_not_fit():
     ("index", "words"),
     [
         (["2024-01-01", "2024-01-02"], ["parse dates", "pd.to_datetime", "parse_dates=True"]),
-        (np.array([0.0, 1.0]), ["float64", "reset_index"]),
-        (np.array([True, False]), ["bool", "reset_index"]),
-        (pd.to_timedelta([1, 2], unit="h"), ["timedelta64", "reset_index"]),
+        (np.array([0.0, 1.0]), ["float64", "y.index = range(len(y))"]),
+        (np.array([True, False]), ["bool", "y.index = range(len(y))"]),
+        (pd.to_timedelta([1, 2], unit="h"), ["timedelta64", "y.index = range(len(y))"]),
         (pd.CategoricalIndex(["a", "b"]), ["category"]),
         (
             [pd.Timestamp("2024-03-31 00:00+01:00"), pd.Timestamp("2024-04-01 00:00+02:00")],

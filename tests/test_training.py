@@ -427,15 +427,14 @@ def test_a_progress_bar_on_stderr(capfd, verbose):
     assert "epoch" in err
 
 
-def test_a_missing_progress_bar_is_explained(monkeypatch):
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_without_a_progress_bar_there_are_lines(capfd, monkeypatch, verbose):
     for module in ("tqdm", "tqdm.auto"):
         monkeypatch.setitem(sys.modules, module, None)
-    forecaster = small().fit(daily())
-    expected = forecaster.predict()
-    with pytest.raises(ImportError, match=r'pip install "tsrnn\[progress\]"'):
-        forecaster.set_params(verbose=1).fit(daily() * 2)
-    pd.testing.assert_series_equal(forecaster.predict(), expected)
-    assert len(small(verbose=0).fit(daily()).predict()) == 1
+    small(verbose=verbose, max_epochs=3).fit(daily())
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines() == [f"tsrnn: epoch {number}/3" for number in (1, 2, 3)]
 
 
 def test_no_thread_or_file_is_left_behind(tmp_path, monkeypatch):

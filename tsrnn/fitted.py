@@ -31,13 +31,15 @@ class FittedForecaster:
             The rows to forecast, with the covariates that are known in advance. Rows are found by
             their time stamps (and series); they may go beyond ``horizon``, in blocks of which
             each is fed with the forecast before, and without covariates also begin later. Past
-            covariates and targets in it are never read. None: the next ``horizon`` steps.
+            covariates and targets in it are never read; static ones must be those of the series.
+            None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
             What to forecast from, of the same form and frequency as the training data, at least
             ``lookback_`` rows of each series; columns of a frame are found by name. Its series
             may be new. None: the training data.
         X_history : DataFrame or array, default=None
-            The covariates of the history's rows, if they are not in it.
+            The covariates of the history's rows, if they are not in it: in the same order, with
+            the same index, or as another long frame beside a long one.
 
         Returns
         -------
@@ -51,6 +53,12 @@ class FittedForecaster:
             Before ``fit``.
         ValueError, TypeError
             If the history or ``X`` cannot be used.
+
+        Warns
+        -----
+        UserWarning
+            If the history has dates and the covariates in ``X`` are an array without: its rows are
+            taken for the next ones.
         """
         check_is_fitted(self)
         model, past = self._model, self._model.history
@@ -102,15 +110,20 @@ class FittedForecaster:
         X : Series, DataFrame, array or list
             Rows that follow the training data; with ``y`` left out, also what came true.
         y : Series, DataFrame, array or list, default=None
-            What came true, if not ``X`` itself.
+            What came true, if not ``X`` itself: its columns are found by name, and it has the
+            index of the forecasts.
         sample_weight : array of shape (rows,), default=None
             Weight of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` has other rows or columns than the forecasts, and as ``predict``.
         """
         from sklearn.metrics import r2_score
 
         forecast = self.predict(X)
-        if y is None:
-            y, forecast = self._model.history.truth(X, forecast)
+        y, forecast = self._model.history.truth(X, y, forecast, sample_weight)
         return r2_score(y, forecast, sample_weight=sample_weight)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -26,6 +26,7 @@ from tsrnn.windows import (
 LARGEST_NETWORK = 2**30  # parameters
 LARGEST_EPOCH = 2**27  # windows
 _SHOWN = 3  # series that a message lists
+_UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
 
 
 def lookback_of(forecaster: Any, panel: Panel) -> int:
@@ -35,7 +36,8 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
         _check_segments("lookback", int(forecaster.lookback), segment)
         return int(forecaster.lookback)
     horizon, rows = int(forecaster.horizon), int(np.median(panel.lengths))
-    wanted = max(2 * panel.season, 2 * horizon)
+    seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
+    wanted = max(seasons, 2 * horizon)
     return max(1, min(wanted, rows // 3, rows - horizon) // segment) * segment
 
 

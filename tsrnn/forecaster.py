@@ -43,7 +43,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     lookback : int, default=None
         Steps that the network reads. None: two seasons, or twice the horizon if that is more; a
         third of the series at most. The season follows from the frequency of the time index: 12
-        for months, 24 for hours, 7 for days, and so on.
+        for months, 24 for hours, 7 for days, and so on. Where that tells none (arrays, lists,
+        numbered rows, years), 24 steps take the place of the two seasons.
     horizon : int, default=1
         Steps that it forecasts.
     hidden_size : int, default=64
@@ -118,7 +119,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         Seeds the weights, the order of the windows and dropout. The same seed and data give the
         same bits, on any number of threads.
     device : {"cpu", "auto"}, default="cpu"
-        Where to compute.
+        Where to compute; "auto" means the CPU so far.
     dtype : {"float32", "float64"}, default="float32"
         Precision.
     past_covariates : list of labels, default=None
@@ -151,7 +152,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         One network for all series of a panel; or one for each, which only learns from its own and
         cannot forecast others. They are trained side by side as well.
     verbose : int, default=0
-        1 shows a progress bar while training (needs the extra ``tsrnn[progress]``).
+        From 1 on, training shows on the standard error how far it is: a progress bar with the
+        extra ``tsrnn[progress]``, a line after each epoch without.
 
     Attributes
     ----------
@@ -293,11 +295,12 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
             many series, as a long frame (columns ``id_col``, ``time_col`` and ``target_col``; the
             others are covariates) or with a MultiIndex of series and time. With ``y`` the
             covariates, one row a time step; perhaps a frame without columns, for its index.
+            A column that is ``y`` itself is refused, unless it is in ``past_covariates``.
         y : Series, DataFrame, array or list of numbers, default=None
             What to forecast, if ``X`` does not hold it.
         sample_weight : array of shape (rows,), default=None
             How much the forecast of each row counts in the loss. Only ratios matter: the mean
-            over all forecasts is brought to 1.
+            over all forecasts is brought to 1. A Series has the index of the rows.
 
         Returns
         -------
@@ -311,6 +314,12 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
             stays as it was.
         FloatingPointError
             If the loss becomes infinite or NaN. The weights are those from before.
+
+        Warns
+        -----
+        UserWarning
+            If ``y`` has dates and the covariates are an array without: rows are then matched in
+            the order they come.
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         if self.warm_start and hasattr(self, "_model"):
@@ -323,7 +332,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         """Go on learning, for one epoch; the first call begins afresh.
 
         Scales and categories stay as they are; only a new series of a panel brings its own scale.
-        The learning rate is constant, and ``predict`` follows on these data.
+        The learning rate is constant, and ``predict`` follows on these data. Windows do not reach
+        back into those of earlier calls: each call needs at least ``lookback`` + ``horizon`` rows.
 
         Parameters
         ----------

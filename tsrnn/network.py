@@ -98,8 +98,8 @@ class Network:
         ]
         if changed:
             raise ValueError(
-                f"The network learned so far has another shape: {'; '.join(changed)}. Begin "
-                "afresh: fit(...) with warm_start=False."
+                f"The network learned so far has another shape: {'; '.join(changed)}. "
+                "fit(...) begins afresh, unless warm_start=True."
             )
 
     def take_over(self, other: "Network") -> None:

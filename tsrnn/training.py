@@ -1,8 +1,9 @@
 """The fit loop: mini-batches, schedule, validation, early stopping."""
 
 import math
+import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import fmean
@@ -307,14 +308,19 @@ def _divergence(epoch: int, losses: np.ndarray, norms: np.ndarray, settings: Set
 
 
 def _progress(settings: Settings) -> Iterable[int]:
-    """Numbers of the epochs, behind a progress bar if ``verbose`` asks for one."""
+    """Numbers of the epochs; if ``verbose`` asks for it, behind a progress bar or told in lines."""
     epochs = range(settings.max_epochs)
     if not settings.verbose:
         return epochs
     try:
         from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError(
-            'verbose=1 shows a progress bar, which needs tqdm: pip install "tsrnn[progress]".'
-        ) from error
+    except ImportError:
+        return _told(epochs)
     return tqdm(epochs, desc="tsrnn", unit="epoch")
+
+
+def _told(epochs: range) -> Iterator[int]:
+    """The same numbers; a line on the standard error after each epoch."""
+    for epoch in epochs:
+        yield epoch
+        sys.stderr.write(f"tsrnn: epoch {epoch + 1}/{len(epochs)}\n")

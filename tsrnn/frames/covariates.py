@@ -15,7 +15,7 @@ from tsrnn.scaling import SeriesScaler
 
 _SHOWN = 5  # categories that a message lists
 _WHERE = "row {} of the covariates".format
-_AFRESH = "Begin afresh: fit(...) with warm_start=False."
+_AFRESH = "fit(...) begins afresh, unless warm_start=True."
 
 
 @dataclass(frozen=True, eq=False)

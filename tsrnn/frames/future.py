@@ -16,6 +16,7 @@ from tsrnn.frames.values import (
     numbered_columns,
     read_covariates,
     type_name,
+    warn_undated,
 )
 
 
@@ -27,7 +28,8 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     X : Series, DataFrame, array or list
         A row for each step of each series, located by key and time stamp; they may begin after a
         gap. Where `X` or `past` has no time stamps, they follow the only series directly.
-        Targets, past and static covariates may be among the columns and are not read.
+        Targets, past and static covariates may be among the columns. The first two are not read;
+        static ones must be those of the series.
     past : Panel
         What they follow.
     roles : Roles
@@ -40,7 +42,13 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
     ValueError
         A series that is not in `past`; a stamp that is not after its end, not on the frequency,
         in another time zone; a step that is there twice, unless there is a single series without
-        covariates; columns that do not fit; missing covariates.
+        covariates; columns that do not fit; missing covariates; other static covariates than those
+        of the series.
+
+    Warns
+    -----
+    UserWarning
+        If `past` has dates, and covariates that are an array have none.
 
     Examples
     --------
@@ -65,6 +73,8 @@ def read_future(X: Any, past: Panel, roles: Roles) -> Future:
         steps = np.arange(len(X))
     rows = Rows("X", stamps, np.array([0, len(X)]))
     covariates = _covariates(X, past, roles, series, steps, rows)
+    if past.is_dated and covariates is not None and index is None and len(X):
+        _warn_counted(past, len(X))
     if covariates is not None or past.ids is not None:
         _check_once(series, steps, stamps, past)
     return Future(series, steps, covariates, index)
@@ -133,15 +143,27 @@ def _check_once(series: np.ndarray, steps: np.ndarray, stamps: Any, past: Panel)
         )
 
 
+def _warn_counted(past: Panel, count: int) -> None:
+    assert past.timeline is not None
+    first = past.timeline.stamps(np.ones(1, np.int64), np.zeros(1, np.int64))[0]
+    what = "its only row is" if count == 1 else f"its {count} rows are"
+    warn_undated(
+        f"The history has dates and X has none: {what} taken for what follows, from {first} on",
+        stacklevel=4,
+    )
+
+
 def _covariates(
     X: Any, past: Panel, roles: Roles, series: np.ndarray, steps: np.ndarray, rows: Rows
 ) -> pd.DataFrame | None:
     """The known covariates of each row, filled where they may be."""
     if past.covariates is None:
         return None
-    frame = _known_columns(X, past, roles)
-    if frame is None:
+    table = _table(X, past, roles)
+    _check_static(table, past, series)
+    if not past.known:
         return None
+    frame = read_covariates(table[list(past.known)], "X")
     fill = roles.missing != "raise"
     missing.check_covariates(frame, rows, present=not fill)
     if not fill or not frame.isna().any(axis=None):
@@ -160,22 +182,40 @@ def _covariates(
     return filled.take(np.argsort(order)).reset_index(drop=True)
 
 
-def _known_columns(X: Any, past: Panel, roles: Roles) -> pd.DataFrame | None:
-    """What is read of X: neither past covariates, nor static ones, nor targets."""
+def _table(X: Any, past: Panel, roles: Roles) -> pd.DataFrame:
+    """The covariates of `X`, under the names that they had in training."""
     assert past.covariates is not None
     columns: Any = past.covariates.columns
     if isinstance(columns, pd.RangeIndex):
         frame = X if isinstance(X, pd.DataFrame) else numbered_columns(X, "X")
         check_count(frame.shape[1], len(columns), "X")
-        frame = frame.set_axis(columns, axis=1)
-    elif isinstance(X, pd.DataFrame):
-        frame = X
+        return frame.set_axis(columns, axis=1)
+    if isinstance(X, pd.DataFrame):
         keys = roles.id_col, roles.time_col
         optional = {*keys, *roles.targets, *(past.names or ()), *past.past, *past.static}
         check_columns(X.columns, past.known, optional, "X")
-    elif past.known:
+        return X
+    if past.known:
         raise ValueError(
             f"X must be a DataFrame with the covariates {list(past.known)}, which are known in "
             f"advance, not {type_name(X)}."
         )
-    return read_covariates(frame[list(past.known)], "X") if past.known else None
+    return pd.DataFrame()
+
+
+def _check_static(table: pd.DataFrame, past: Panel, series: np.ndarray) -> None:
+    """Refuse rows that contradict what never changes within their series."""
+    assert past.covariates is not None
+    for label in past.static:
+        if label not in table.columns or not len(table):
+            continue
+        given = table[label].to_numpy(object)
+        known = past.covariates[label].to_numpy(object)[past.offsets[1:] - 1][series]
+        differ = (given != known) & table[label].notna().to_numpy()
+        if differ.any():
+            row = int(np.argmax(differ))
+            raise ValueError(
+                f"Row {row} of X has {given[row]!r} in column {label!r}, a static covariate, which "
+                f"is {known[row]!r} in the history of {past.label(int(series[row]))}. Leave the "
+                "column out, or pass that history as history=..."
+            )

@@ -11,7 +11,7 @@ import pandas as pd
 from tsrnn.baselines import season_length
 from tsrnn.frames.rows import series_label
 from tsrnn.frames.timeline import Timeline
-from tsrnn.frames.values import Kind
+from tsrnn.frames.values import Kind, as_pandas, check_same_column, check_same_index
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,12 @@ class Panel:
         """Steps after which a series of this frequency usually repeats; 1 if unknown."""
         return season_length(None if self.timeline is None else self.timeline.step_name)
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether the rows have dates or periods, and not only numbers."""
+        anchors = None if self.timeline is None else self.timeline.anchors
+        return isinstance(anchors, pd.DatetimeIndex | pd.PeriodIndex)
+
     def label(self, number: int) -> str:
         """How messages name a series."""
         return series_label(self.ids, number)
@@ -213,18 +219,36 @@ class Panel:
         name = None if self.columns is None else self.columns[0]
         return pd.Series(values[:, 0], index=index, name=name)
 
-    def truth(self, X: Any, forecast: Any) -> tuple[Any, Any]:
-        """What came true, out of the rows that were forecast, and the numbers to hold it against.
+    def truth(self, X: Any, y: Any, forecast: Any, weights: Any = None) -> tuple[Any, Any]:
+        """What came true of the rows that were forecast, and the numbers to hold it against.
 
-        `forecast` is what `wrap` made for the rows `X`.
+        `forecast` is what `wrap` made for the rows `X`; without `y` those hold what came true.
+        Raises a ValueError if `y` or the `weights` of the rows have an index that is not theirs.
         """
-        if not isinstance(X, pd.DataFrame) or self.kind not in ("frame", "long"):
-            return X, forecast
-        assert self.columns is not None
-        absent = [name for name in self.columns if name not in X.columns]
+        name = "X" if y is None else "y"
+        X, pandas = as_pandas(X), pd.Series | pd.DataFrame
+        y = X if y is None else as_pandas(y)
+        rows, whose = (forecast, "predict(X)") if isinstance(forecast, pandas) else (X, "X")
+        for part, what in ((y, name), (weights, "sample_weight")):
+            if part is not X and isinstance(part, pandas) and isinstance(rows, pandas):
+                check_same_index(part, rows, what, whose)
+        if self.kind == "long":
+            self._check_same_keys(X, y)
+            forecast = forecast[list(self.names or ())]
+        if not isinstance(y, pd.DataFrame) or self.kind not in ("frame", "long"):
+            return y, forecast
+        columns = list(self.names or ())
+        absent = [label for label in columns if label not in y.columns]
         if absent:
-            raise ValueError(f"X has no column {absent} that would tell what came true; pass y.")
-        return X[list(self.columns)], forecast[list(self.columns)]
+            what = "; pass y" * (name == "X")
+            raise ValueError(f"{name} has no column {absent} that would tell what came true{what}.")
+        return y[columns], forecast
+
+    def _check_same_keys(self, X: Any, y: Any) -> None:
+        tables = [part for part in (X, y) if isinstance(part, pd.DataFrame)]
+        for key in (self.long_names or ())[: -self.n_targets]:
+            if len(tables) == 2 and all(key in table.columns for table in tables):
+                check_same_column(X[key], y[key], "X", "y")
 
     def check_same_columns(self, other: Panel) -> None:
         """Refuse a panel of other targets or covariates than these."""

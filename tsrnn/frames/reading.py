@@ -12,7 +12,18 @@ from tsrnn.frames import missing
 from tsrnn.frames.panels import Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
 from tsrnn.frames.time_index import read_times
-from tsrnn.frames.values import as_pandas, check_unique, read_covariates, read_numbers
+from tsrnn.frames.values import (
+    as_pandas,
+    check_same_column,
+    check_same_index,
+    check_unique,
+    holds_dates,
+    is_number,
+    read_covariates,
+    read_numbers,
+    type_name,
+    warn_undated,
+)
 
 _STEP_TOLERANCE = 1.2  # months differ in length, and are still months
 _TELLING = 4  # stamps tell a frequency
@@ -29,7 +40,7 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         `id_col`, `time_col` and `target_col`; or rows with a MultiIndex of keys and time. Columns
         that are left over in the last two are covariates. With `y` given, all are.
     y : Series, DataFrame, array, list or None
-        What to forecast, if not `X` itself: a row for each of `X`.
+        What to forecast, if not `X` itself: a row for each of `X`; a long frame beside another.
     roles : Roles
         What the columns are.
     sample_weight : array of shape (n_rows,), default=None
@@ -41,6 +52,11 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         Values that are not real numbers, or an unusable index.
     ValueError
         Shapes, columns or time stamps that do not fit; values that are missing or infinite.
+
+    Warns
+    -----
+    UserWarning
+        If `y` has dates, and covariates that are an array have none.
 
     Examples
     --------
@@ -59,6 +75,8 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one.")
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
+    if panel.is_dated and columns and not isinstance(as_pandas(X), pd.DataFrame):
+        warn_undated("y has dates and X has none: X is matched with y row by row", stacklevel=4)
     return panel
 
 
@@ -122,7 +140,7 @@ def _read(
         ids=rows.ids,
         long_names=_long_names(parts, rows, roles),
         covariates=parts.covariates,
-        weights=_read_weights(sample_weight, len(parts.values)),
+        weights=_read_weights(sample_weight, parts),
     )
     if rows.order is not None:
         panel = panel.reordered(rows.order, rows.offsets)
@@ -164,15 +182,18 @@ def _without_holes(
     )
 
 
-def _read_weights(sample_weight: Any, length: int) -> np.ndarray | None:
+def _read_weights(sample_weight: Any, parts: _Parts) -> np.ndarray | None:
     if sample_weight is None:
         return None
+    length = len(parts.values)
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (length,):
         raise ValueError(
             f"sample_weight must have a number for each of the {length} rows; its shape is "
             f"{weights.shape}."
         )
+    if isinstance(sample_weight, pd.Series) and isinstance(parts.rows, pd.Series | pd.DataFrame):
+        check_same_index(sample_weight, parts.rows, "sample_weight", parts.name)
     usable = np.isfinite(weights) & (weights >= 0)
     if not usable.all():
         row = int(np.argmin(usable))
@@ -209,7 +230,7 @@ def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
         _check_named(data, roles, ["target_col"] if levels else [*_KEYS, "target_col"], name)
         labels = list(data.columns)  # a MultiIndex would also find parts of them
         split = all(target in labels for target in roles.targets)
-        long = split and not levels and roles.time_col in labels
+        long = _is_long(data, roles)
         split = split and (long or levels or "target_col" in roles.changed)
         if not split:
             _check_wide(data, roles, [] if levels else [roles.time_col], name)
@@ -226,6 +247,11 @@ def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
 def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     """Targets in one container, covariates (or none, but rows) in another."""
     x_name, y_name = names
+    both_long = isinstance(y, pd.DataFrame) and _is_long(y, roles)
+    if both_long:
+        y = _targets_beside(X, y, roles, names)
+    elif isinstance(y, pd.DataFrame):
+        _check_wide(y, roles, [roles.time_col], y_name)
     values, columns, kind = read_numbers(y, y_name)
     long = False
     if isinstance(X, pd.DataFrame):
@@ -246,14 +272,52 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
             "rows."
         )
     dated = isinstance(X, pd.DataFrame)
-    if dated and columns is not None and not X.index.equals(y.index):
-        raise ValueError(
-            f"{x_name} and {y_name} have different indexes; align them first: "
-            f"{x_name} = {x_name}.loc[{y_name}.index]."
-        )
+    if dated and columns is not None:
+        check_same_index(X, y, x_name, y_name)
+        _check_no_leak(covariates, columns, values, roles, names)
     found = covariates if covariates.shape[1] else None
     rows, name = (X, x_name) if dated else (y, y_name)
-    return _Parts(values, columns, kind, found, rows, name, x_name, y_name, long)
+    shape = "long" if both_long else kind
+    return _Parts(values, columns, shape, found, rows, name, x_name, y_name, long)
+
+
+def _is_long(frame: pd.DataFrame, roles: Roles) -> bool:
+    """Whether the time and the targets are columns."""
+    labels, levels = list(frame.columns), isinstance(frame.index, pd.MultiIndex)
+    return not levels and all(label in labels for label in [roles.time_col, *roles.targets])
+
+
+def _targets_beside(X: Any, y: pd.DataFrame, roles: Roles, names: tuple[str, str]) -> pd.DataFrame:
+    """The targets of a long frame, whose rows must be those of the long frame of covariates."""
+    x_name, y_name = names
+    keys = _key_columns(y, roles, True)
+    labels = list(X.columns) if isinstance(X, pd.DataFrame) else []
+    if not all(key in labels for key in keys):
+        has = labels or f"none: it is of type {type_name(X)}"
+        raise ValueError(f"{x_name} needs the columns {keys}, as {y_name} has them; it has {has}.")
+    if len(X) == len(y):
+        for key in keys:
+            check_same_column(X[key], y[key], *names)
+        y = y.set_axis(X.index)
+    return y[roles.targets]
+
+
+def _check_no_leak(
+    covariates: pd.DataFrame, columns: pd.Index, values: np.ndarray, roles: Roles, names: Any
+) -> None:
+    """Refuse a target that is also known in advance."""
+    for place, label in enumerate(columns):
+        if label not in covariates.columns or label in roles.past_covariates:
+            continue
+        known, target = covariates[label], values[:, place]
+        if is_number(known):
+            numbers = known.to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.array_equal(numbers, target, equal_nan=True):
+                raise ValueError(
+                    f"Column {label!r} of {names[0]} is {names[1]} itself, which is not known in "
+                    f"advance. Leave it out: {names[0]}.drop(columns={label!r}); a frame without "
+                    "columns still tells the dates."
+                )
 
 
 def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name: str) -> None:
@@ -268,12 +332,13 @@ def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name:
 
 
 def _check_wide(frame: pd.DataFrame, roles: Roles, keys: list, name: str) -> None:
-    """Text beside dates, or a key without them: a long frame whose columns have other names."""
+    """Two of names, dates and the usual labels: a long frame whose columns have other labels."""
     labels = list(frame.columns)
-    text = any(pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes)
-    dates = any(pd.api.types.is_datetime64_any_dtype(dtype) for dtype in frame.dtypes)
-    named = any(label in labels for label in [roles.id_col, roles.time_col])
-    if text and (dates or named):
+    dates = [holds_dates(column) for _, column in frame.items()]
+    text = [pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes]
+    names = any(one and not other for one, other in zip(text, dates, strict=True))
+    usual = any(label in labels for label in [roles.id_col, roles.time_col])
+    if names + any(dates) + usual >= 2:
         absent = [label for label in [*keys, *roles.targets] if label not in labels]
         raise ValueError(
             f"{name} looks like a long frame, but has no column {absent}; it has {labels}. Say "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tsrnn.frames.timeline import check_stamps, check_type, ticks_of
+from tsrnn.frames.timeline import check_stamps, check_type, tells_time, ticks_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,13 @@ def keyed_rows(data: Any, id_col: Any, time_col: Any, name: str) -> Rows:
     """
     codes, ids, index = series_and_stamps(data, id_col, time_col, name)
     levels = isinstance(data.index, pd.MultiIndex)
-    check_type(index, name, f"{name}.index.levels[-1]" if levels else f"{name}[{time_col!r}]")
+    if levels:
+        _check_levels(data.index, name)
+    else:
+        count = (
+            f"range(len({name}))" if id_col is None else f"{name}.groupby({id_col!r}).cumcount()"
+        )
+        check_type(index, name, f"{name}[{time_col!r}]", count)
     check_stamps(index, name)
     ticks, order = ticks_of(index), None
     if not _in_order(codes, ticks):
@@ -123,12 +129,52 @@ def series_and_stamps(
         codes, ids = _keys_of_levels(data.index, name)
         stamps = data.index.get_level_values(-1)
         return codes, ids, stamps
-    stamps = pd.Index(data[time_col])
+    stamps = _stamps(data[time_col], f"{name}[{time_col!r}]")
     if id_col is None:
         return np.zeros(len(data), dtype=np.int64), None, stamps
     codes, keys = pd.factorize(data[id_col])
     _check_keys(codes, f"Column {id_col!r} of {name}")
     return codes, pd.Index(keys, name=id_col), stamps
+
+
+def _stamps(column: pd.Series, name: str) -> pd.Index:
+    """The stamps in a column; dates that are kept as objects or ISO text are converted."""
+    if not pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
+        return pd.Index(column)
+    kind = pd.api.types.infer_dtype(column)
+    if kind not in ("string", "date", "datetime", "datetime64"):
+        return pd.Index(column)
+    try:
+        form = "ISO8601" if kind == "string" else None
+        stamps = pd.DatetimeIndex(pd.to_datetime(column, errors="coerce", format=form))
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has stamps of several time zones; bring them to one: {name} = "
+            f"pd.to_datetime({name}, utc=True)."
+        ) from error
+    bad = stamps.isna() & column.notna().to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"{name} has {column.iloc[row]!r} in row {row}, which is no date as in 2024-12-31 "
+            f"({int(bad.sum())} of {len(bad)}); parse them: {name} = pd.to_datetime({name}, "
+            "format=...)."
+        )
+    return stamps
+
+
+def _check_levels(index: pd.MultiIndex, name: str) -> None:
+    """Refuse an index whose last level does not tell time."""
+    last = f"{name}.index.levels[-1]"
+    for place, level in enumerate(index.levels[:-1]):
+        dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
+        if dates and not tells_time(index.levels[-1]):
+            raise TypeError(
+                f"{name} must have time as the last level of its index; it is level {place} "
+                f"({level.name!r}): {name} = {name}.swaplevel({place}, -1)."
+            )
+    put = f"{name}.index = {name}.index.set_levels(", ", level=-1)"
+    check_type(index.get_level_values(-1), name, last, f"range(len({last}))", put)
 
 
 def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Index]:

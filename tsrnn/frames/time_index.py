@@ -72,7 +72,7 @@ def read_times(
     ('ME', array([0, 1, 2, 4]))
     """
     index = rows.index
-    check_type(index, rows.name, f"{rows.name}.index")
+    check_type(index, rows.name, f"{rows.name}.index", f"range(len({rows.name}))")
     _check_order(rows)
     if isinstance(index, pd.DatetimeIndex):
         rules: Iterator[Rule] = _date_rules(rows, freq, hint)

@@ -387,20 +387,30 @@ def _exists_once(wall: pd.DatetimeIndex, tz: Any) -> bool:
 # What an index must be
 
 
-def check_type(index: pd.Index, name: str, time: str) -> None:
-    """Refuse what is no index of dates, periods or integers; `time` is its name in code."""
-    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or is_integer(index):
+def tells_time(index: pd.Index) -> bool:
+    """Whether an index is of dates, periods or integers."""
+    return isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or is_integer(index)
+
+
+def check_type(
+    index: pd.Index, name: str, get: str, count: str, put: tuple[str, str] | None = None
+) -> None:
+    """Refuse what does not tell time.
+
+    The message advises code: `get` reads the stamps, `count` numbers the steps, and the two parts
+    of `put` go around what takes their place.
+    """
+    if tells_time(index):
         return
+    before, after = put or (f"{get} = ", "")
     first = index[:1].tolist()[0]
     if isinstance(first, float | bool | pd.Timedelta):
-        advice = f"count the steps with whole numbers: {name}.reset_index(drop=True)"
+        advice = f"count the steps with whole numbers: {before}{count}{after}"
     elif getattr(first, "tzinfo", None) is not None:
-        advice = f"time zones are mixed: {time} = pd.to_datetime({time}, utc=True)"
+        advice = f"time zones are mixed: {before}pd.to_datetime({get}, utc=True){after}"
     else:
-        advice = (
-            f"parse dates: {time} = pd.to_datetime({time}), or "
-            "pd.read_csv(..., index_col=0, parse_dates=True)"
-        )
+        file = ", or pd.read_csv(..., index_col=0, parse_dates=True)" * (get == f"{name}.index")
+        advice = f"parse dates: {before}pd.to_datetime({get}){after}{file}"
     raise TypeError(
         f"{name} must have an index of dates, periods or integers, not of dtype {index.dtype} "
         f"(it begins with {first!r}); {advice}."

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 Kind: TypeAlias = Literal["series", "frame", "vector", "matrix"]
+
+_DATE = re.compile(r"\s*(\d{4}-\d\d(?!\d)|\d{1,4}([-/.])\d{1,2}\2\d)")  # as text begins
+_NUMBERS = ("integer", "floating", "mixed-integer-float")  # pandas' names of kinds of objects
 
 
 def as_pandas(data: Any) -> Any:
@@ -83,6 +88,9 @@ def read_covariates(X: Any, name: str) -> pd.DataFrame:
         check_unique(X, name)
     else:
         X = numbered_columns(X, name)
+    X = X.copy(deep=False)
+    for place in np.flatnonzero([pd.api.types.is_object_dtype(dtype) for dtype in X.dtypes]):
+        X.isetitem(place, _of_one_kind(X.iloc[:, place]))
     for label, column in X.items():
         _check_covariate(column, f"Column {label!r} of {name}")
     return X.set_axis(pd.RangeIndex(len(X))).set_axis(X.columns.copy(), axis=1)
@@ -102,6 +110,14 @@ def numbered_columns(X: Any, name: str) -> pd.DataFrame:
     return pd.DataFrame(X if isinstance(X, np.ndarray) else list(X)).infer_objects()
 
 
+def _of_one_kind(objects: pd.Series) -> pd.Series:
+    """Numbers or truth values that are kept as objects, as such; other columns as they are."""
+    kind = pd.api.types.infer_dtype(objects)
+    if kind == "boolean":
+        return objects.astype("boolean")
+    return pd.to_numeric(objects) if kind in _NUMBERS else objects
+
+
 def _check_covariate(column: pd.Series, where: str) -> None:
     """Refuse a column that could be neither scaled nor told apart by its values."""
     dtype = column.dtype
@@ -118,7 +134,7 @@ def _check_covariate(column: pd.Series, where: str) -> None:
         )
     if pd.api.types.is_string_dtype(dtype):
         return
-    if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+    if _is_date_type(dtype):
         raise TypeError(
             f"{where} holds dates (dtype {dtype}), which are no covariate as such; use "
             "CalendarFeatures on the time index instead."
@@ -185,9 +201,11 @@ def _check_array_type(data: Any, name: str) -> None:
 def _frame_values(frame: pd.DataFrame, name: str) -> np.ndarray:
     _check_width(frame.shape, name)
     check_unique(frame, name)
-    dtypes = [
-        _float_dtype(column, f"Column {label!r} of {name}") for label, column in frame.items()
-    ]
+    dtypes = []
+    for label, series in frame.items():
+        if holds_dates(series):
+            raise _no_target(series, label, name)
+        dtypes.append(_float_dtype(series, f"Column {label!r} of {name}"))
     if len(dtypes) == 1:
         return _column_values(frame.iloc[:, 0], dtypes[0])
     values = np.empty(frame.shape, np.result_type(*dtypes))
@@ -213,10 +231,10 @@ def _check_width(shape: tuple[int, ...], name: str) -> None:
 def _float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
     """float32 for float32, float64 for every other real number; the rest is refused."""
     dtype = column.dtype
-    needed = (
-        f"{where} has dtype {dtype}{_first_text(column)}; real numbers are needed (Unknown label "
-        f"type: {dtype})."
-    )
+    needed = f"{where} has dtype {dtype}{_first_text(column)}; real numbers are needed"
+    # scikit-learn's checks look for these words.
+    objects = pd.api.types.is_object_dtype(dtype) and isinstance(column, np.ndarray)
+    needed += " (Unknown label type: object)." if objects else "."
     if isinstance(dtype, pd.SparseDtype):
         raise TypeError(f"{where} is sparse (dtype {dtype}); use .sparse.to_dense().")
     if pd.api.types.is_complex_dtype(dtype):
@@ -241,6 +259,65 @@ def _first_text(column: pd.Series | np.ndarray) -> str:
     first = int(np.argmax(strange))
     row = first // (column.shape[1] if column.ndim == 2 else 1)
     return f" (row {row} holds {text.iloc[first]!r})"
+
+
+def holds_dates(column: pd.Series) -> bool:
+    """Whether a column holds dates, or text that begins with one as dates are written."""
+    if _is_date_type(column.dtype):
+        return True
+    if not pd.api.types.is_string_dtype(column.dtype) or not len(column):
+        return False
+    first = column.iloc[0]
+    return isinstance(first, str) and _DATE.match(first) is not None
+
+
+def _is_date_type(dtype: Any) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
+
+
+def _no_target(dates: pd.Series, label: Any, name: str) -> TypeError:
+    """The error for a column of dates among those to forecast."""
+    index = f"{name} = {name}.set_index({label!r})"
+    if not _is_date_type(dates.dtype):
+        index = f"{name}.index = pd.to_datetime({name}.pop({label!r}))"
+    return TypeError(
+        f"Column {label!r} of {name} holds dates (dtype {dates.dtype}, row 0: {dates.iloc[0]}), "
+        f"which cannot be forecast. If they say when each row was, make them the index: {index}; "
+        "or name the columns of a long frame: id_col, time_col, target_col."
+    )
+
+
+def check_same_index(frame: Any, other: Any, name: str, other_name: str) -> None:
+    """Refuse rows of pandas that are not those of the other, in the same order."""
+    if not frame.index.equals(other.index):
+        raise ValueError(
+            f"{name} and {other_name} have different indexes; align them first: "
+            f"{name} = {name}.loc[{other_name}.index]."
+        )
+
+
+def check_same_column(column: pd.Series, other: pd.Series, name: str, other_name: str) -> None:
+    """Refuse rows whose key or time is not that of the same row of the other."""
+    if pd.Index(column).equals(pd.Index(other)):
+        return
+    ours, theirs = column.to_numpy(object), other.to_numpy(object)
+    differ = ours != theirs
+    if differ.any():
+        row = int(np.argmax(differ))
+        raise ValueError(
+            f"{name} and {other_name} need the same rows in the same order: row {row} has "
+            f"{ours[row]!r} in column {column.name!r} of {name}, {theirs[row]!r} in that of "
+            f"{other_name}."
+        )
+
+
+def warn_undated(what: str, stacklevel: int) -> None:
+    """Warn of rows that are counted, though what they belong to has dates."""
+    warnings.warn(
+        f"{what}. If a transformer has dropped the dates of X, keep them: "
+        'set_output(transform="pandas").',
+        stacklevel=stacklevel + 1,
+    )
 
 
 def check_unique(frame: pd.DataFrame, name: str) -> None:
