@@ -200,6 +200,8 @@ def test_what_is_no_rows_at_all(fitted, rows):
 
 def test_none_beside_the_target():
     """What other libraries take for no covariates."""
+    long = daily().reset_index().assign(price=1.0)
+    small(time_col="day", target_col="sales").fit(None, long)
     forecast = small().fit(None, daily()).predict()
     pd.testing.assert_series_equal(forecast, small().fit(daily()).predict())
 

@@ -170,7 +170,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--max-epochs", metavar="N", type=_whole(1), help="passes over the data at most")
     add("--normalize", choices=["none", "last", "mean", "standard", "robust"], help="per window")
     add("--random-state", metavar="N", type=_whole(0), default=0, help="seed (default: 0)")
-    add("--verbose", action="store_true", help='a progress bar (needs "tsrnn[progress]")')
+    add("--verbose", action="store_true", help="show the progress of training")
 
 
 def _whole(least: int) -> Callable[[str], int]:

@@ -75,7 +75,8 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one.")
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
-    if panel.is_dated and columns and not isinstance(as_pandas(X), pd.DataFrame):
+    beside = X is not None and columns
+    if panel.is_dated and beside and not isinstance(as_pandas(X), pd.DataFrame):
         warn_undated("y has dates and X has none: X is matched with y row by row", stacklevel=4)
     return panel
 
