@@ -10,7 +10,9 @@ of them, times what is missing, because all take minutes.
 
 from __future__ import annotations
 
+import argparse
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import harness
@@ -61,8 +63,8 @@ def local(threads: int, frame: Any) -> float:
     return time.perf_counter() - start
 
 
-def one_after_the_other(threads: int, networks: int) -> float:
-    """Seconds of PyTorch for so many networks, batches made beforehand."""
+def one_after_the_other(variant: str, threads: int, networks: int) -> float:
+    """Seconds of PyTorch for so many networks, their batches made beforehand."""
     import time
 
     import peers
@@ -72,60 +74,69 @@ def one_after_the_other(threads: int, networks: int) -> float:
     problem = peers.Problem("lstm", BATCH, LOOKBACK, 1, HIDDEN, HORIZON)
     start = time.perf_counter()
     for _ in range(networks):
-        step = min(peers.torch_train_step(problem).items())[1]
+        step = peers.torch_train_step(problem)[variant]
         for _ in range(BATCHES):
             step()
     return time.perf_counter() - start
 
 
+def compare_ensemble(options: argparse.Namespace) -> None:
+    """Ten members on all cores, one network on one."""
+    threads = options.threads
+    ensemble(threads, 1)  # compiles
+    contenders = {
+        "one network, one thread": lambda: ensemble(1, 1),
+        f"{MEMBERS} members, {threads} threads": lambda: ensemble(threads, MEMBERS),
+    }
+    taken = harness.take_turns(contenders, lambda done: done >= options.rounds)
+    report(f"An ensemble of {MEMBERS}, airline passengers", taken, options)
+
+
+def compare_panel(options: argparse.Namespace) -> None:
+    """A network for each series, beside PyTorch's two forms of an LSTM on one thread and on all."""
+    threads, some = options.threads, options.of_pytorch
+    local(threads, panel(4))  # compiles
+    frame, part = panel(options.series), options.series / some
+    contenders: dict[str, Callable[[], float]] = {
+        "pooling='local'": lambda: local(threads, frame),
+    }
+    for variant in ("torch", "torch without oneDNN"):
+        for number in (1, threads):
+            contenders[f"{variant}, {number} threads: {some} networks x {part:g}"] = (
+                lambda variant=variant, number=number: (
+                    one_after_the_other(variant, number, some) * part
+                )
+            )
+    taken = harness.take_turns(contenders, lambda done: done >= options.rounds)
+    report(f"{options.series:,} networks of {BATCHES} batches each", taken, options)
+
+
+def report(title: str, taken: dict[str, list[float]], options: argparse.Namespace) -> None:
+    """Medians, and ratios to the first."""
+    first, *_ = taken.values()
+    rows = [
+        {
+            "": name,
+            "fit s": statistics.median(seconds),
+            "x the first": harness.median_ratio(seconds, first),
+        }
+        for name, seconds in taken.items()
+    ]
+    harness.report(title, rows, options)
+
+
 def main() -> None:
-    """Take the turns and print both tables."""
     parser = harness.parser(__doc__)
     parser.add_argument("--series", type=int, default=1000)
-    parser.add_argument("--of-pytorch", type=int, default=20, help="networks that it trains")
+    parser.add_argument("--of-pytorch", type=int, default=10, help="networks that it trains")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     harness.use_threads(options.threads)
-    ensemble(options.threads, 1)  # compiles
-    contenders = {
-        "one network, one thread": lambda: ensemble(1, 1),
-        f"{MEMBERS} members, {options.threads} threads": lambda: ensemble(options.threads, MEMBERS),
-    }
-    taken = harness.take_turns(contenders, lambda done: done >= options.rounds)
-    one, *_ = taken.values()
-    rows = [
-        {
-            "": name,
-            "fit s": statistics.median(seconds),
-            "x one network": harness.median_ratio(seconds, one),
-        }
-        for name, seconds in taken.items()
-    ]
-    harness.report(f"An ensemble of {MEMBERS}, airline passengers", rows, options)
-
-    frame, threads = panel(options.series), options.threads
-    local(threads, panel(4))
-    part = options.series / options.of_pytorch
-    peer = f"PyTorch, one after the other ({options.of_pytorch} networks x {part:g})"
-    theirs = {
-        f"{peer}, {some} threads": lambda some=some: (
-            one_after_the_other(some, options.of_pytorch) * part
-        )
-        for some in {1, threads}
-    }
-    contenders = {"pooling='local'": lambda: local(threads, frame), **theirs}
-    taken = harness.take_turns(contenders, lambda done: done >= options.rounds)
-    ours_seconds, *_ = taken.values()
-    rows = [
-        {
-            "": name,
-            "fit s": statistics.median(seconds),
-            "x ours": harness.median_ratio(seconds, ours_seconds),
-        }
-        for name, seconds in taken.items()
-    ]
-    harness.report(f"{options.series:,} networks of {BATCHES} batches each", rows, options)
+    load = harness.ForeignLoad()
+    compare_ensemble(options)
+    compare_panel(options)
+    print(f"\nCores that other processes kept busy: {harness.cell(load.cores())}")
 
 
 if __name__ == "__main__":
