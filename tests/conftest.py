@@ -37,11 +37,15 @@ def problem():
         columns=None,
         decoder=False,
         weighted=False,
+        numbers=1,
+        counts=False,
     ):
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
         inputs = columns.targets
-        architecture = Architecture(cell, columns, hidden, layers, directions, horizon, decoder)
+        architecture = Architecture(
+            cell, columns, hidden, layers, directions, horizon, decoder, numbers=numbers
+        )
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
         series = random.normal(size=(60, columns.width)).astype(dtype)
@@ -51,6 +55,8 @@ def problem():
         starts = random.integers(0, 60 - steps - horizon, count)
         location = random.normal(size=(count, inputs))
         scale = random.uniform(0.5, 2, (count, inputs))
+        if counts:
+            series, location = np.abs(series), 0 * location
         return engine, WindowSet(series, starts, location, scale, steps, weights).batch()
 
     return make

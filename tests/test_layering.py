@@ -22,6 +22,7 @@ LAYERS = [
     ["config", "datasets", "plotting"],
     ["calendar", "loading"],
     ["forecaster"],
+    ["probabilistic"],
     ["fitting", "parameters", "saving"],
     ["model"],
     ["frames"],
@@ -37,8 +38,9 @@ ROOMS = {
     "llvmlite": ["kernels"],
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
+    "scipy": ["losses"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
-    "sklearn": ["calendar", "forecaster", "parameters"],
+    "sklearn": ["calendar", "forecaster", "parameters", "probabilistic"],
     "tqdm": ["training"],
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tsrnn.frames import CovariateEncoder, Panel, Roles
+from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
 from tsrnn.kernels import Architecture, Columns
+from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
@@ -58,6 +59,19 @@ def readable(forecaster: Any, history: Panel, lookback: int) -> Panel:
     return _long_enough(history, "history", lookback, needs, forecaster.short_series)
 
 
+def to_forecast(
+    forecaster: Any, X: Any, history: Any, X_history: Any
+) -> tuple[Panel, Future | None]:
+    """What is forecast from, and the rows to forecast, if any were named."""
+    past, roles = forecaster._model.history, forecaster._roles
+    if history is not None:
+        past = read_history(history, X_history, past, roles)
+        past = readable(forecaster, past, forecaster.lookback_)
+    elif X_history is not None:
+        raise ValueError("X_history goes with a history; history is missing.")
+    return past, None if X is None else read_future(X, past, roles)
+
+
 def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: str) -> Panel:
     lengths = panel.lengths
     short = np.flatnonzero(lengths < need)
@@ -82,13 +96,14 @@ def new_model(forecaster: Any, panel: Panel, lookback: int, random: Any) -> Mode
     """An untrained network for a panel, with new scales and categories."""
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder(panel.covariates, past, forecaster.handle_unknown)
-    architecture = _architecture(forecaster, encoder.columns(panel.n_targets))
-    network = Network(
-        architecture, lookback, forecaster.normalize, forecaster.dtype, forecaster.device
-    )
+    loss = loss_of(forecaster)
+    _check_fits(loss, forecaster.loss, panel)
+    architecture = _architecture(forecaster, encoder.columns(panel.n_targets), loss)
+    normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
+    network = Network(architecture, lookback, normalize, forecaster.dtype, forecaster.device)
     network.initialize([random])
-    scaler = SeriesScaler(panel.targets, panel.offsets)
-    return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
+    scaler = SeriesScaler(panel.targets, panel.offsets, loss.units, panel.season)
+    return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon), loss)
 
 
 def following(forecaster: Any, model: Model, panel: Panel) -> Model:
@@ -101,13 +116,37 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     """
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets)
-    network = model.network.copy()
-    network.check_same(_architecture(forecaster, columns))
-    history = panel.tail(network.lookback)
-    return replace(model, network=network, scaler=model.scaler_of(panel), history=history)
+    network, loss = model.network.copy(), loss_of(forecaster)
+    network.check_same(_architecture(forecaster, columns, loss))
+    if loss.units != model.loss.units:
+        raise ValueError(
+            f"loss={forecaster.loss!r} measures the series in other units than the loss that the "
+            "network learned with so far. Begin afresh: fit(...) with warm_start=False."
+        )
+    _check_fits(loss, forecaster.loss, panel)
+    history, scaler = panel.tail(network.lookback), model.scaler_of(panel)
+    return replace(model, network=network, scaler=scaler, history=history, loss=loss)
 
 
-def _architecture(forecaster: Any, columns: Columns) -> Architecture:
+def loss_of(forecaster: Any) -> Loss:
+    """What training makes small."""
+    if forecaster.loss == "quantile":
+        return Quantiles(levels_of(forecaster.quantiles))
+    return LOSSES[forecaster.loss]()
+
+
+def _check_fits(loss: Loss, name: str, panel: Panel) -> None:
+    """Refuse negative numbers where counts are wanted."""
+    if loss.units != "counts" or not (panel.targets < 0).any():
+        return
+    row, column = np.argwhere(panel.targets < 0)[0]
+    raise ValueError(
+        f"loss={name!r} is for counts, from 0 on: {panel.where(int(row))} holds "
+        f"{panel.targets[row, column]:g}. Use another loss, such as 'gaussian' or 'student_t'."
+    )
+
+
+def _architecture(forecaster: Any, columns: Columns, loss: Loss) -> Architecture:
     cell = forecaster.cell
     architecture = Architecture(
         f"rnn_{forecaster.activation}" if cell == "rnn" else cell,
@@ -117,6 +156,7 @@ def _architecture(forecaster: Any, columns: Columns) -> Architecture:
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq",
+        numbers=loss.numbers,
     )
     if architecture.n_parameters > LARGEST_NETWORK:
         raise ValueError(
@@ -178,7 +218,7 @@ def settings_of(forecaster: Any) -> Settings:
     if per_epoch is not None and per_epoch > LARGEST_EPOCH:
         raise ValueError(f"windows_per_epoch is {per_epoch}; {LARGEST_EPOCH} is the most.")
     return Settings(
-        loss=forecaster.loss,
+        loss=loss_of(forecaster),
         optimizer=forecaster.optimizer,
         learning_rate=float(forecaster.learning_rate),
         lr_schedule=forecaster.lr_schedule,

@@ -18,20 +18,21 @@ from tsrnn.fitting import (
     following,
     lookback_of,
     new_model,
-    readable,
     roles_of,
     settings_of,
+    to_forecast,
     trainable,
 )
-from tsrnn.frames import Panel, read_future, read_history, read_training
+from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
 from tsrnn.persistence import write_model
+from tsrnn.probabilistic import Probabilistic
 from tsrnn.saving import to_parts
 from tsrnn.training import Settings, Trainer
 
 
-class RNNForecaster(RegressorMixin, BaseEstimator):
+class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
     """Forecast one or several time series with a recurrent network.
 
     The network reads the last ``lookback`` steps, and a linear layer on its last hidden state gives
@@ -70,8 +71,15 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
         series as a whole is always brought to mean 0 and standard deviation 1 first.
-    loss : {"mse", "mae", "huber"}, default="mse"
-        What training makes small.
+    loss : {"mse", "mae", "huber", "logcosh", "smape", "mase", "quantile", "gaussian", \
+            "student_t", "poisson", "negative_binomial"}, default="mse"
+        What training makes small: the squared, absolute, Huber's or log-cosh error; the error
+        relative to forecast and truth, or to the seasonal naive forecast; the pinball loss of
+        ``quantiles``; or minus the log-likelihood. The last five know a distribution
+        (``predict_quantiles``, ``sample``); the forecast is its median or mean. "smape",
+        "poisson" and "negative_binomial" divide windows by their size, whatever ``normalize``.
+    quantiles : list of float, default=(0.1, 0.5, 0.9)
+        Probabilities, increasing, of the quantiles that "quantile" learns; they never cross.
     optimizer : {"adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd"}, default="adam"
         How it does so.
     learning_rate : float, default=1e-3
@@ -179,6 +187,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         strategy: str = "direct",
         normalize: str | None = "standard",
         loss: str = "mse",
+        quantiles: Any = (0.1, 0.5, 0.9),
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
         lr_schedule: str = "cosine",
@@ -217,6 +226,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self.strategy = strategy
         self.normalize = normalize
         self.loss = loss
+        self.quantiles = quantiles
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
@@ -343,15 +353,9 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             If the history or ``X`` cannot be used.
         """
         check_is_fitted(self)
-        model, past = self._model, self._model.history
-        if history is not None:
-            past = read_history(history, X_history, past, self._roles)
-            past = readable(self, past, self.lookback_)
-        elif X_history is not None:
-            raise ValueError("X_history goes with a history; history is missing.")
-        future = None if X is None else read_future(X, past, self._roles)
-        values, series, steps = model.forecast(past, future)
-        return past.wrap(values, series, steps, None if future is None else future.index)
+        past, future = to_forecast(self, X, history, X_history)
+        parameters, task = self._model.forecast(past, future)
+        return past.wrap(self._model.loss.point(tuple(parameters)), *task.rows)
 
     def load_params(self, params: Mapping[str, Any]) -> RNNForecaster:
         """Take over weights: from ``params_`` of another forecaster, or from PyTorch.

@@ -1,6 +1,7 @@
 """The network: its architecture, its named parameters, and forecasts with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -136,7 +137,14 @@ class Network:
         location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
         return WindowSet(series, starts, location, scale, self.lookback, weights)
 
-    def forecast(self, history: np.ndarray, known: np.ndarray, steps: int) -> np.ndarray:
+    def forecast(
+        self,
+        history: np.ndarray,
+        known: np.ndarray,
+        steps: int,
+        loss: Any,
+        draw: Callable[[tuple], np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Forecast ``steps`` steps of each series, in blocks as long as the network's horizon.
 
         A block is fed with the forecast before; what is not forecast stays as it was last.
@@ -148,11 +156,19 @@ class Network:
         known : ndarray, shape (series, steps, known columns)
             What is known of the steps to come, numbers and categories.
         steps : int
+        loss : Loss
+            What the network was trained with.
+        draw : callable, default=None
+            Makes of the parameters of a block what is fed to the next one. None: the forecast.
 
         Returns
         -------
-        ndarray, shape (series, steps, targets)
+        parameters : ndarray, shape (numbers, series, steps, targets)
+            See ``Loss.parameters``.
+        values : ndarray, shape (series, steps, targets)
+            What was fed.
         """
+        draw = draw or loss.point
         columns, block = self.architecture.columns, self.architecture.horizon
         blocks = -(-steps // block)
         shape = (len(history), self.lookback + blocks * block, columns.width)
@@ -162,16 +178,20 @@ class Network:
         # A row holds what is known of the next one.
         rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
         rows = rolled.reshape(-1, columns.width)
+        by_number = self.n_members, len(rolled), loss.numbers, block, columns.targets
+        ahead = np.empty((loss.numbers, len(rolled), blocks * block, columns.targets), rows.dtype)
         for first in range(0, blocks * block, block):
             starts = np.arange(len(rolled)) * shape[1] + first
             windows = self.windows(rows, starts)
             by_member = self.engine.predict(dict.fromkeys(range(self.n_members), windows.batch()))
-            ahead = np.median(by_member, axis=0).reshape(len(rolled), block, -1)
+            output = np.moveaxis(by_member.reshape(by_number), 2, 0)
+            found = tuple(np.median(each, axis=0) for each in loss.parameters(tuple(output)))
+            found = loss.moved(found, windows.location[:, None], windows.scale[:, None])
             end = first + self.lookback
-            rolled[:, end : end + block, : columns.targets] = (
-                ahead * windows.scale[:, None] + windows.location[:, None]
-            )
-        return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+            ahead[:, :, first : first + block] = found
+            rolled[:, end : end + block, : columns.targets] = draw(found)
+        values = rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+        return ahead[:, :, :steps], values
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:

@@ -28,6 +28,7 @@ CONSTRAINTS: dict[str, list] = {
     "strategy": [StrOptions({"direct", "recursive", "seq2seq"})],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],
+    "quantiles": ["array-like"],
     "optimizer": [StrOptions(set(OPTIMIZERS))],
     "learning_rate": [Interval(Real, 0, LARGEST_RATE, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES))],

@@ -13,6 +13,7 @@ from tsrnn.frames.timeline import Timeline, make_timeline
 from tsrnn.frames.values import is_number
 from tsrnn.kernels import Architecture, Columns
 from tsrnn.kernels.cells import CELLS
+from tsrnn.losses import LOSSES, Loss, levels_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.persistence import ModelFileError
@@ -40,6 +41,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
         "horizon": model.horizon,
+        "loss": [_name_of(model.loss), list(model.loss.settings)],
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
@@ -78,6 +80,10 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)
 
 
+def _name_of(loss: Loss) -> str:
+    return next(name for name, kind in LOSSES.items() if kind is type(loss))
+
+
 def _names_of(forecaster: Any) -> list[str] | None:
     names = getattr(forecaster, "feature_names_in_", None)
     return None if names is None else [str(name) for name in names]
@@ -89,6 +95,11 @@ def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
 
 def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
+    # Before a file said it, the parameters did: losses had no settings.
+    name, settings = facts.get("loss", [facts["parameters"].get("loss"), ()])
+    loss = LOSSES[name].of(levels_of(settings) if name == "quantile" else tuple(settings))
+    _check(bool(np.isfinite(loss.settings).all()), "the loss")
+    _check(loss.numbers == network.architecture.numbers, "the loss")
     columns = network.architecture.columns
     encoder = CovariateEncoder.__new__(CovariateEncoder)
     for name in CovariateEncoder.KINDS:
@@ -109,7 +120,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
     _check(history.n_targets == columns.targets, "the targets")
     _check(bool((history.lengths >= network.lookback).all()), "the last rows")
-    return Model(network, encoder, scaler, history, int(facts["horizon"]))
+    return Model(network, encoder, scaler, history, int(facts["horizon"]), loss)
 
 
 def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network:
@@ -120,8 +131,10 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     sizes = [*columns[:3], *columns.categories, *architecture[2:6], lookback, facts["horizon"]]
     _check(all(type(size) is int and size >= 0 for size in sizes), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
+    _check(type(architecture.numbers) is int and architecture.numbers > 0, "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
-    _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
+    _check(normalize in (*NORMALIZATIONS, "size"), "the normalisation")
+    _check(dtype in ("float32", "float64"), "the precision")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())

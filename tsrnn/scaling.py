@@ -24,7 +24,7 @@ NORMALIZATIONS = (None, "last", "mean", "standard", "robust")
 class SeriesScaler:
     """Mean and standard deviation of each column of each series.
 
-    A constant column becomes 0, and moves by its own size.
+    A constant column becomes 0, and moves by its own size. A loss may want another unit.
 
     Parameters
     ----------
@@ -32,6 +32,12 @@ class SeriesScaler:
         All series, one after another.
     offsets : ndarray of int64, shape (series + 1,)
         Where each series begins, and where the last one ends.
+    units : {"standard", "naive", "size", "counts"}, default="standard"
+        What stands in for mean and deviation: nothing; for the deviation the mean absolute error of
+        the seasonal naive forecast, if there is one; 0 and the root of the mean square, so that 0
+        stays 0; 0 and 1, so that counts stay counts.
+    season : int, default=1
+        Steps in a season.
 
     Attributes
     ----------
@@ -52,7 +58,9 @@ class SeriesScaler:
     array([ 7., 110.])
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray):
+    def __init__(
+        self, values: np.ndarray, offsets: np.ndarray, units: str = "standard", season: int = 1
+    ):
         # Between -1 and 1 first: then no square is too large or too small, whatever the unit.
         starts, lengths = offsets[:-1], np.diff(offsets)[:, None]
         low = np.minimum.reduceat(values, starts, axis=0).astype(np.float64)
@@ -74,6 +82,13 @@ class SeriesScaler:
         self.mean = np.where(constant, low, middle + unit * mean)
         size = np.where(low == 0, 1.0, np.abs(low))
         self.deviation = np.where(constant, size, unit * deviation)
+        if units == "naive":
+            error = self.deviation * _naive_error(values, offsets, season, self.deviation)
+            self.deviation = np.where(error > 0, error, self.deviation)
+        elif units != "standard":
+            size = np.hypot(self.mean, self.deviation)
+            self.deviation = size if units == "size" else np.ones_like(size)
+            self.mean = np.zeros_like(size)
 
     def take(self, series: np.ndarray) -> SeriesScaler:
         """That of some of the series."""
@@ -93,6 +108,16 @@ class SeriesScaler:
         return values * self.deviation[:, None] + self.mean[:, None]
 
 
+def _naive_error(
+    values: np.ndarray, offsets: np.ndarray, season: int, unit: np.ndarray
+) -> np.ndarray:
+    """Mean absolute change of each series from one season to the next; 0 if it has only one."""
+    lengths = np.diff(offsets)
+    change = np.abs((values - np.roll(values, season, axis=0)) / _by_row(unit, offsets))
+    change[np.arange(len(values)) - np.repeat(offsets[:-1], lengths) < season] = 0
+    return np.add.reduceat(change, offsets[:-1], axis=0) / np.maximum(lengths - season, 1)[:, None]
+
+
 def _by_row(numbers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """A series' numbers for each of its rows; one series' numbers go with all rows anyway."""
     return numbers if len(numbers) == 1 else np.repeat(numbers, np.diff(offsets), axis=0)
@@ -109,9 +134,10 @@ def location_and_scale(
     starts : ndarray of int, shape (windows,)
     lookback : int
         Length of a window.
-    how : {None, "last", "mean", "standard", "robust"}
+    how : {None, "last", "mean", "standard", "robust", "size"}
         Nothing; the last value; the mean; mean and standard deviation; median and interquartile
-        range (divided by 1.349, which makes it a standard deviation for normal values).
+        range (divided by 1.349, which makes it a standard deviation for normal values); nothing and
+        1 plus the mean absolute value, as in DeepAR (Salinas et al., 2020).
 
     Returns
     -------
@@ -136,5 +162,8 @@ def _level_and_scale(windows: np.ndarray, how: str) -> tuple[np.ndarray, np.ndar
     if how == "robust":
         low, middle, high = np.quantile(windows, (0.25, 0.5, 0.75), axis=1)
         return middle, (high - low) / 1.349
+    if how == "size":
+        size = 1 + np.abs(windows).mean(axis=1)
+        return np.zeros_like(size), size
     mean = windows.mean(axis=1)
     return mean, windows.std(axis=1) if how == "standard" else np.ones_like(mean)

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from tsrnn.kernels import Turn
-from tsrnn.losses import LOSSES
+from tsrnn.losses import Loss
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.schedules import SCHEDULES, Plateau
@@ -25,7 +25,7 @@ _VALIDATION_BATCH = 1024
 class Settings:
     """How to train; see ``RNNForecaster`` for the meaning of each."""
 
-    loss: str
+    loss: Loss
     optimizer: str
     learning_rate: float
     lr_schedule: str
@@ -116,7 +116,7 @@ class Trainer:
         self.settings = settings
         usual = min(max(len(examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
         self.windows_per_epoch = settings.windows_per_epoch or usual
-        self.loss = LOSSES[settings.loss]()
+        self.loss = settings.loss
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
         self.memory = self.engine.optimizer_memory(self.optimizer)
         self.step = 0

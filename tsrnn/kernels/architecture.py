@@ -47,6 +47,8 @@ class Architecture(NamedTuple):
     Without a decoder the head gives the whole horizon from the last hidden state, plus for each
     step what is known of it. With one, a second stack takes over the last states, reads what is
     known of the steps to come, and the head gives each step from its hidden state there.
+
+    A loss may want several numbers for each value; the head gives first ones first.
     """
 
     cell: str
@@ -56,6 +58,8 @@ class Architecture(NamedTuple):
     directions: int
     horizon: int
     decoder: bool = False
+    numbers: int = 1
+    """That the head gives for each value forecast."""
 
     @property
     def equations(self) -> Cell:
@@ -83,8 +87,13 @@ class Architecture(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """Numbers that it forecasts from each."""
+        """Values that it forecasts from each."""
         return self.horizon * self.columns.targets // self.positions
+
+    @property
+    def head_rows(self) -> int:
+        """Rows of its matrix: the first number of all values, then the second, and so on."""
+        return self.numbers * self.outputs
 
     @property
     def features(self) -> int:
@@ -102,10 +111,10 @@ class Architecture(NamedTuple):
         shapes = self._stack_shapes("", decoder=False)
         if self.decoder:
             shapes |= self._stack_shapes("decoder.", decoder=True)
-        shapes["head.weight"] = (self.outputs, self.features)
-        shapes["head.bias"] = (self.outputs,)
+        shapes["head.weight"] = (self.head_rows, self.features)
+        shapes["head.bias"] = (self.head_rows,)
         if self.future_inputs and not self.decoder:
-            shapes["head.known_weight"] = (self.outputs, self.future_inputs)
+            shapes["head.known_weight"] = (self.head_rows, self.future_inputs)
         tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
         return shapes | {f"embedding.{i}": table for i, table in enumerate(tables)}
 
@@ -125,9 +134,9 @@ class Architecture(NamedTuple):
     def n_parameters(self) -> int:
         """How many, without a list of them, which could be long."""
         rows = self.equations.gates * self.hidden_size
-        total = self.outputs * (self.features + 1)
+        total = self.head_rows * (self.features + 1)
         if not self.decoder:
-            total += self.outputs * self.future_inputs
+            total += self.head_rows * self.future_inputs
         for decoder in (False, True) if self.decoder else (False,):
             first, other = (self.stack_inputs(decoder, layer) for layer in (0, 1))
             inputs = first + (self.num_layers - 1) * other

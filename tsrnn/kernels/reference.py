@@ -26,22 +26,23 @@ class Reference:
         self.parameters = parameters
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Normalised forecasts, shape (windows, horizon * targets), step-major."""
+        """Normalised forecasts, shape (windows, numbers * horizon * targets)."""
         return self._forward(batch, 0.0, 0)[0].reshape(batch.count, -1)
 
     def loss_and_gradient(self, batch: Batch, loss, dropout: float = 0.0, seed: int = 0):
         """Mean loss, and its gradient by parameter."""
         predicted, tape = self._forward(batch, dropout, seed)
         targets = self.architecture.columns.targets
-        error = predicted - _targets(batch, self.architecture.horizon, targets)
+        truth = _targets(batch, self.architecture.horizon, targets)
+        output, scale = tuple(np.moveaxis(predicted, 1, 0)), _scales(batch)
         weights = _weights(batch, self.architecture.horizon)
-        slope = loss.slope(error) * weights / error.size
-        return (loss.value(error) * weights).mean(), self._backward(batch, slope, tape)
+        value = loss.value(output, truth, scale) * weights
+        slopes = np.stack(loss.slope(output, truth, scale), axis=1)
+        return value.mean(), self._backward(batch, slopes * weights[:, None] / truth.size, tape)
 
     def _forward(self, batch: Batch, dropout: float, seed: int):
-        """Predictions (N, horizon, targets), and what the backward pass needs."""
+        """Predictions (N, numbers, horizon, targets), and what the backward pass needs."""
         architecture, steps = self.architecture, batch.windows.steps
-        count, columns = batch.count, architecture.columns
         x = self._inputs(batch, np.arange(steps), 0)
         encoder = Stack(self, "", x, architecture.directions, dropout, seed)
         future = self._inputs(batch, steps - 1 + np.arange(architecture.horizon), 1)
@@ -54,20 +55,26 @@ class Reference:
             decoder = None
             features = np.concatenate(encoder.last_hidden(), axis=1)  # (N, D H)
         predicted = features @ self.parameters["head.weight"].T + self.parameters["head.bias"]
-        predicted = predicted.reshape(count, architecture.horizon, columns.targets)
+        if decoder is not None:  # (N, horizon, numbers * targets) so far
+            predicted = predicted.reshape(*predicted.shape[:2], architecture.numbers, -1)
+            predicted = predicted.transpose(0, 2, 1, 3)
+        shape = batch.count, architecture.numbers, architecture.horizon, -1
+        predicted = predicted.reshape(shape)
         if "head.known_weight" in self.parameters:
-            predicted = predicted + np.einsum("knf,kcf->nkc", future, self._known_weight())
+            predicted = predicted + np.einsum("knf,pkcf->npkc", future, self._known_weight())
         return predicted, (encoder, decoder, features, future)
 
     def _known_weight(self) -> np.ndarray:
-        """(horizon, targets, future inputs)."""
-        weight = self.parameters["head.known_weight"]
-        return weight.reshape(self.architecture.horizon, -1, weight.shape[1])
+        """(numbers, horizon, targets, future inputs)."""
+        weight, architecture = self.parameters["head.known_weight"], self.architecture
+        shape = architecture.numbers, architecture.horizon, -1, weight.shape[1]
+        return weight.reshape(shape)
 
     def _backward(self, batch: Batch, dpredicted: np.ndarray, tape) -> dict[str, np.ndarray]:
         encoder, decoder, features, future = tape
         steps = batch.windows.steps
-        flat = dpredicted.reshape(-1, self.architecture.outputs)
+        by_position = dpredicted.transpose(0, 2, 1, 3) if decoder is not None else dpredicted
+        flat = by_position.reshape(-1, self.architecture.head_rows)
         gradient = {
             "head.weight": flat.T @ features.reshape(len(flat), -1),
             "head.bias": flat.sum(axis=0),
@@ -75,9 +82,9 @@ class Reference:
         dfeatures = (flat @ self.parameters["head.weight"]).reshape(features.shape)
         dfuture = np.zeros_like(future)
         if "head.known_weight" in self.parameters:
-            dknown = np.einsum("nkc,knf->kcf", dpredicted, future)
-            gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[2])
-            dfuture = np.einsum("nkc,kcf->knf", dpredicted, self._known_weight())
+            dknown = np.einsum("npkc,knf->pkcf", dpredicted, future)
+            gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[3])
+            dfuture = np.einsum("npkc,pkcf->knf", dpredicted, self._known_weight())
         if decoder is not None:
             dfuture, dstates = decoder.backward(gradient, doutputs=dfeatures.transpose(1, 0, 2))
             dx, _ = encoder.backward(gradient, dlast_states=dstates)
@@ -271,6 +278,12 @@ def _targets(batch: Batch, horizon: int, targets: int) -> np.ndarray:
     """What follows the windows, normalised like them: (N, horizon, C)."""
     rows = _rows(batch, batch.windows.steps + np.arange(horizon))
     return _normalised(batch, rows[:, :, :targets]).transpose(1, 0, 2)
+
+
+def _scales(batch: Batch) -> np.ndarray:
+    """What the targets of each window were divided by: (N, 1, C)."""
+    windows, part = batch.windows, slice(batch.first, batch.first + batch.count)
+    return 1 / windows.inverse_scale[part, None]
 
 
 def _weights(batch: Batch, horizon: int) -> np.ndarray:
