@@ -235,7 +235,8 @@ class Panel:
         labels : sequence
             What they are called.
         """
-        several, flat = self.n_targets > 1, values.reshape(len(values), -1)
+        several = self.n_targets > 1
+        flat = values.reshape(len(values), self.n_targets * len(labels))
         if self._is_long(index):
             assert self.long_names is not None
             keys, names = self.long_names[: -self.n_targets], [*labels]
