@@ -96,13 +96,7 @@ class Model:
         task : Task
         """
         task = self._task(past, future)
-        if not task.reach:
-            return np.zeros((self.loss.numbers, 0, past.n_targets)), task
-        ahead, _ = self.network.forecast(task.history, task.known, task.reach, self.loss)
-        unit = task.scaler.mean[:, None], task.scaler.deviation[:, None]
-        parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
-        self._check_finite(task, np.isfinite(parameters).all(axis=(0, 2)))
-        return parameters, task
+        return self._parameters(task), task
 
     def sample(
         self, past: Panel, future: Future | None, count: int, random: np.random.RandomState
@@ -118,8 +112,8 @@ class Model:
         block = self.network.architecture.horizon
         task = self._task(past, future)
         if task.reach <= block:
-            parameters, _ = self.forecast(past, future)
-            return np.moveaxis(draw(tuple(parameters), count), 0, -1), task
+            values = draw(tuple(self._parameters(task)), count)
+            return np.moveaxis(values, 0, -1), task
         paths, at_once = [], max(1, _PATHS // len(task.history))
         for first in range(0, count, at_once):
             shape = min(at_once, count - first), *task.history.shape[:1], task.reach, -1
@@ -150,6 +144,15 @@ class Model:
         history = self._last_rows(past, scaler)
         rows = series, steps, index
         return Task(past, scaler, history, known, reach, place, steps, rows)
+
+    def _parameters(self, task: Task) -> np.ndarray:
+        if not task.reach:
+            return np.zeros((self.loss.numbers, 0, task.past.n_targets))
+        ahead, _ = self.network.forecast(task.history, task.known, task.reach, self.loss)
+        unit = task.scaler.mean[:, None], task.scaler.deviation[:, None]
+        parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
+        self._check_finite(task, np.isfinite(parameters).all(axis=(0, 2)))
+        return parameters
 
     def _check_finite(self, task: Task, finite: np.ndarray) -> None:
         if finite.all():

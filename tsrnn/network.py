@@ -201,11 +201,11 @@ def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
 
 
 def _views(rows: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Parameters by name, with an axis of members in front."""
+    """Parameters by name, with an axis of networks in front."""
     views, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))
-        views[name] = rows[:, start : start + size].reshape(-1, *shape)
+        views[name] = rows[:, start : start + size].reshape(len(rows), *shape)
         start += size
     return views
 

@@ -72,7 +72,7 @@ class Probabilistic:
         if len(learned) == 1 and isinstance(loss, Quantiles) and levels != learned:
             raise ValueError(
                 f"The network learned the quantile {learned[0]:g} alone, which says nothing of "
-                f"{[*levels]}. Refit with quantiles={learned + levels}, in order."
+                f"{[*levels]}. Refit with quantiles={sorted({*learned, *levels})}."
             )
         past, future = to_forecast(self, X, history, X_history)
         parameters, task = self._model.forecast(past, future)
