@@ -74,10 +74,11 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
     loss : {"mse", "mae", "huber", "logcosh", "smape", "mase", "quantile", "gaussian", \
             "student_t", "poisson", "negative_binomial"}, default="mse"
         What training makes small: the squared, absolute, Huber's or log-cosh error; the error
-        relative to forecast and truth, or to the seasonal naive forecast; the pinball loss of
-        ``quantiles``; or minus the log-likelihood. The last five know a distribution
-        (``predict_quantiles``, ``sample``); the forecast is its median or mean. "smape",
-        "poisson" and "negative_binomial" divide windows by their size, whatever ``normalize``.
+        relative to forecast and truth, or to that of the seasonal naive forecast; the pinball loss
+        of ``quantiles``; or minus the log-likelihood (Student's t has 5 degrees of freedom). The
+        last five know a distribution (``predict_quantiles``, ``sample``), and forecast the median
+        of the quantiles, the mean of others. "smape", "poisson" and "negative_binomial" divide
+        windows by 1 plus their mean size, so that 0 stays 0, whatever ``normalize`` says.
     quantiles : list of float, default=(0.1, 0.5, 0.9)
         Probabilities, increasing, of the quantiles that "quantile" learns; they never cross.
     optimizer : {"adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd"}, default="adam"
