@@ -40,13 +40,17 @@ def problem():
         weighted=False,
         skip=0,
         rows=60,
+        numbers=1,
+        counts=False,
     ):
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
         inputs = columns.targets
         sizes = hidden, layers, directions, horizon
         decoder = decoder or segment > 0
-        architecture = Architecture(cell, columns, *sizes, decoder, skip, segment)
+        architecture = Architecture(
+            cell, columns, *sizes, decoder, skip=skip, segment=segment, numbers=numbers
+        )
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
         series = random.normal(size=(rows, columns.width)).astype(dtype)
@@ -56,6 +60,8 @@ def problem():
         starts = random.integers(0, rows - steps - horizon, count)
         location = random.normal(size=(count, inputs))
         scale = random.uniform(0.5, 2, (count, inputs))
+        if counts:
+            series, location = np.abs(series), 0 * location
         return engine, WindowSet(series, starts, location, scale, steps, weights).batch()
 
     return make

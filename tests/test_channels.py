@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small import daily_frame, small
+from small import daily_frame, rows_at, small
 
 import tsrnn
 
@@ -50,6 +50,33 @@ def test_a_wide_frame_is_the_panel_of_its_columns(options):
     older = wide[:-9] if "missing" not in options else WIDE[:-9]
     found = forecaster.predict(history=older)
     np.testing.assert_array_equal(found, by_column(panel.predict(history=long(older))))
+
+
+@pytest.mark.parametrize("loss", ["quantile", "negative_binomial", "mase"])
+@pytest.mark.parametrize("options", [{}, {"strategy": "recursive"}, {"pooling": "local"}], ids=str)
+def test_losses_are_those_of_the_panel_of_its_columns(loss, options):
+    wide = WIDE.round()
+    forecaster = independent(loss=loss, **options).fit(wide)
+    panel = small(horizon=3, loss=loss, **options).fit(long(wide))
+    np.testing.assert_array_equal(forecaster.predict(), by_column(panel.predict()))
+    if loss == "mase":
+        return
+    found, levels = forecaster.predict_quantiles(), [0.1, 0.5, 0.9]
+    assert found.columns.tolist() == [(name, level) for name in "abc" for level in levels]
+    quantiles = panel.predict_quantiles()
+    for level in levels:
+        wanted = quantiles.pivot(index="ds", columns="unique_id", values=level)
+        np.testing.assert_array_equal(found.xs(level, axis=1, level=1), wanted)
+
+
+@pytest.mark.parametrize("options", [{"strategy": "recursive"}, {"pooling": "local"}], ids=str)
+def test_draws_of_each_channel_are_its_own(options):
+    """Columns differ in their units by factors of ten."""
+    forecaster = independent(loss="quantile", max_epochs=5, **options).fit(WIDE)
+    drawn = forecaster.sample(3000, rows_at(LATER), random_state=0)
+    quantiles = forecaster.predict_quantiles(X=rows_at(LATER))
+    middle = drawn.T.groupby(level=0).median().T
+    np.testing.assert_allclose(middle, quantiles.xs(0.5, axis=1, level=1), rtol=0.1)
 
 
 @pytest.mark.parametrize("strategy", ["direct", "seq2seq"])

@@ -24,11 +24,12 @@ each_skip = pytest.mark.parametrize("skip", [0, 4])
 each_strategy = pytest.mark.parametrize("decoder", [False, True], ids=["direct", "seq2seq"])
 
 
-def assert_like_reference(engine, batch, tolerance, dropout=0.0):
+def assert_like_reference(engine, batch, tolerance, dropout=0.0, loss=None):
     reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
-    loss = engine.loss_and_gradient({0: batch}, SquaredError(), dropout, seed=7)[0]
-    wanted_loss, wanted = reference.loss_and_gradient(batch, SquaredError(), dropout, seed=7)
-    assert relative(loss, wanted_loss) <= tolerance
+    loss = loss or SquaredError()
+    value = engine.loss_and_gradient({0: batch}, loss, dropout, seed=7)[0]
+    wanted_value, wanted = reference.loss_and_gradient(batch, loss, dropout, seed=7)
+    assert relative(value, wanted_value) <= tolerance
     found = named(engine.architecture, engine.gradient[0])
     assert set(found) == set(wanted)
     largest = max(np.abs(values).max(initial=0) for values in wanted.values())

@@ -22,6 +22,7 @@ LAYERS = [
     ["config", "datasets", "plotting"],
     ["calendar", "loading"],
     ["forecaster"],
+    ["probabilistic"],
     ["fitted"],
     ["fitting", "parameters", "saving"],
     ["model"],
@@ -39,9 +40,9 @@ ROOMS = {
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
-    "scipy": ["linear"],
+    "scipy": ["linear", "losses"],
     "threadpoolctl": ["linear"],
-    "sklearn": ["calendar", "fitted", "forecaster", "parameters"],
+    "sklearn": ["calendar", "fitted", "forecaster", "parameters", "probabilistic"],
     "tqdm": ["training"],
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -147,6 +147,18 @@ def test_training_starts_at_the_linear_model(strategy, targets):
     np.testing.assert_allclose(forecaster.predict(), by_hand(forecaster, y), rtol=1e-9)
 
 
+@pytest.mark.parametrize("loss", ["gaussian", "student_t", "quantile"])
+@pytest.mark.parametrize("strategy", ["direct", "recursive", "seq2seq"])
+def test_a_distribution_starts_around_the_linear_model(strategy, loss):
+    options = {"strategy": strategy, "horizon": HORIZON, "linear_skip": True, **STILL}
+    y = wave(80, 2)
+    found, wanted = (small(loss=name, **options).fit(y) for name in (loss, "mse"))
+    np.testing.assert_allclose(found.predict(), wanted.predict(), rtol=1e-9)
+    low, middle, high = np.moveaxis(found.predict_quantiles([0.1, 0.5, 0.9]), 2, 0)
+    np.testing.assert_allclose(middle, found.predict(), rtol=1e-9)
+    np.testing.assert_allclose(high - middle, middle - low)
+
+
 def test_known_covariates_say_nothing_at_the_start():
     X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=84)})
     forecaster = small(linear_skip=True, horizon=4, **STILL).fit(X[:80], wave(80))

@@ -55,6 +55,26 @@ def test_the_first_series_is_as_if_it_were_fitted_alone():
     np.testing.assert_array_equal(forecast[:3]["y"], alone.predict()["y"])
 
 
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_quantiles_and_draws_of_each_series_come_from_its_own_network(strategy):
+    """Series differ in their units by factors of ten."""
+    options = {"strategy": strategy, "loss": "quantile", "n_members": 2}
+    together, frame = local(**options).fit(panel()), panel()
+    quantiles = together.predict_quantiles()
+    alone = small(horizon=3, **options).fit(only("north")).predict_quantiles()
+    pd.testing.assert_frame_equal(quantiles[:3], alone)
+    some = frame[frame["unique_id"] != "south"]
+    found = together.predict_quantiles(history=some)
+    wanted = quantiles[quantiles["unique_id"] != "south"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, wanted)
+    drawn = together.sample(3000, history=some, random_state=0)
+    first = drawn.groupby("unique_id", sort=False).head(1).iloc[:, 2:]
+    shares = (first.to_numpy()[:, :, None] < wanted.iloc[[0, 3], 2:].to_numpy()[:, None]).mean(1)
+    np.testing.assert_allclose(shares, [[0.1, 0.5, 0.9]] * 2, atol=0.03)
+    middle = drawn.iloc[:, 2:].median(axis=1)
+    np.testing.assert_allclose(middle, wanted[0.5], rtol=0.1)
+
+
 def test_forecasts_of_some_series_are_those_of_their_own_networks():
     forecaster, frame = local().fit(panel()), panel()
     whole = forecaster.predict()
@@ -109,8 +129,9 @@ def test_one_series_has_one_network_anyway():
 # Refit
 
 
-def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs():
-    options = {"max_epochs": 12, "lr_schedule": "constant", "learning_rate": 0.03}
+@pytest.mark.parametrize("loss", ["mse", "gaussian"])
+def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs(loss):
+    options = {"max_epochs": 12, "lr_schedule": "constant", "learning_rate": 0.03, "loss": loss}
     stopped = small(early_stopping=True, n_iter_no_change=3, **options).fit(wave())
     best = int(np.argmin(stopped.validation_scores_)) + 1
     refitted = small(early_stopping=True, n_iter_no_change=3, refit=True, **options).fit(wave())
@@ -119,6 +140,8 @@ def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs():
     assert refitted.best_loss_ == stopped.best_loss_
     assert refitted.n_iter_ == best
     np.testing.assert_array_equal(refitted.predict(), wanted.predict())
+    if loss == "gaussian":
+        np.testing.assert_array_equal(refitted.predict_quantiles(), wanted.predict_quantiles())
 
 
 def test_a_refit_without_early_stopping_is_a_fit():

@@ -40,6 +40,25 @@ def test_the_forecast_is_the_median(n_members, strategy):
     np.testing.assert_allclose(found, np.median(forecasts, axis=0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["quantile", "gaussian"])
+def test_quantiles_are_those_of_median_parameters(loss):
+    """A quantile of the normal distribution is a sum of location and scale, each a median."""
+    options, levels = {"loss": loss, "horizon": 3}, [0.1, 0.5, 0.9]
+    several, alone = small(n_members=3, **options).fit(AIRLINE), small(**options).fit(AIRLINE)
+    quantiles = [
+        alone.load_params(member(several, number)).predict_quantiles(levels).to_numpy()
+        for number in range(3)
+    ]
+    if loss == "quantile":
+        wanted = np.median(quantiles, axis=0)
+    else:
+        low, middle, _ = np.moveaxis(quantiles, 2, 0)
+        reach = np.median(middle - low, axis=0)[:, None] * [-1, 0, 1]
+        wanted = np.median(middle, axis=0)[:, None] + reach
+    found = several.predict_quantiles(levels).to_numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
 def test_curves_are_means_over_those_still_training():
     learners = [Learner(np.random.default_rng(0), SCHEDULES["constant"]()) for _ in range(2)]
     for learner, losses, scores in [

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from conftest import named
-from test_covariate_gradients import each_columns
-from test_gradients import assert_slope, each_cell, each_dtype, relative
+from test_covariate_gradients import COLUMNS, each_columns
+from test_gradients import assert_slope, each_cell, each_dtype
 
 from tsrnn.kernels import WindowSet
 from tsrnn.kernels.reference import Reference
-from tsrnn.losses import Huber, SquaredError
+from tsrnn.losses import Huber, NegativeBinomial, Quantiles, SquaredError
 
 pytestmark = pytest.mark.kernels
 STEPS, ORIGINS = 8, 4
@@ -36,17 +36,19 @@ def up_to(batch, origin, origins=ORIGINS):
 def test_the_mean_over_windows_that_end_at_each_origin(problem, cell, columns, skip, count):
     options = {"columns": columns, "skip": skip, "weighted": True, "count": count}
     engine, batch = problem(cell, layers=2, horizon=3, steps=STEPS, **options)
+    assert_mean(engine, batch, SquaredError(), 1e-10)
+
+
+def assert_mean(engine, batch, loss, tolerance):
+    """Of the loss and its gradient, over windows that end at each origin."""
     parameters = named(engine.architecture, engine.parameters[0])
     reference = Reference(engine.architecture, parameters)
-    found = engine.loss_and_gradient({0: with_origins(batch)}, SquaredError())[0]
+    found = engine.loss_and_gradient({0: with_origins(batch)}, loss)[0]
     losses, gradients = zip(
-        *(
-            reference.loss_and_gradient(up_to(batch, origin), SquaredError())
-            for origin in range(ORIGINS)
-        ),
+        *(reference.loss_and_gradient(up_to(batch, origin), loss) for origin in range(ORIGINS)),
         strict=True,
     )
-    assert found == pytest.approx(np.mean(losses), rel=1e-12)
+    assert found == pytest.approx(np.mean(losses), rel=tolerance)
     slopes = named(engine.architecture, engine.gradient[0])
     wanted = {
         name: np.mean([gradient.get(name, 0 * values) for gradient in gradients], axis=0)
@@ -54,19 +56,17 @@ def test_the_mean_over_windows_that_end_at_each_origin(problem, cell, columns, s
     }
     largest = max(np.abs(values).max(initial=0) for values in wanted.values())
     for name, values in wanted.items():
-        assert np.abs(slopes[name] - values).max(initial=0) <= 1e-10 * largest, name
+        assert np.abs(slopes[name] - values).max(initial=0) <= tolerance * largest, name
 
 
 @each_dtype
-def test_in_both_precisions(problem, dtype, tolerance):
-    engine, batch = problem("lstm", 2, 1, dtype, horizon=3, steps=STEPS, weighted=True)
-    parameters = named(engine.architecture, engine.parameters[0])
-    reference = Reference(engine.architecture, parameters)
-    found = engine.loss_and_gradient({0: with_origins(batch)}, Huber())[0]
-    losses = [
-        reference.loss_and_gradient(up_to(batch, origin), Huber())[0] for origin in range(ORIGINS)
-    ]
-    assert relative(found, np.mean(losses)) <= tolerance
+@pytest.mark.parametrize("loss", [Huber(), Quantiles(), NegativeBinomial()], ids=str)
+@pytest.mark.parametrize("skip", [0, STEPS - ORIGINS + 1])
+def test_of_every_kind_of_loss_in_both_precisions(problem, dtype, tolerance, loss, skip):
+    options = {"columns": COLUMNS["all"], "skip": skip, "weighted": True}
+    options |= {"numbers": loss.numbers, "counts": loss.units == "counts"}
+    engine, batch = problem("lstm", 2, 1, dtype, horizon=10, steps=STEPS, **options)
+    assert_mean(engine, batch, loss, tolerance)
 
 
 @each_cell

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from small import rows_at, says, small, wave
 
+from tsrnn.losses import LOSSES
+
 quick = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 values = st.floats(-1e6, 1e6, width=32)
 FREQUENCIES = ["D", "B", "h", "15min", "W-MON", "MS", "ME", "QS", "YE", "s", "3D"]
@@ -27,7 +29,7 @@ parameters = st.fixed_dictionaries(
         "dropout": st.floats(0, 0.9),
         "strategy": st.sampled_from(["direct", "recursive", "seq2seq"]),
         "normalize": st.sampled_from([None, "last", "mean", "standard", "robust"]),
-        "loss": st.sampled_from(["mse", "mae", "huber"]),
+        "loss": st.sampled_from([name for name, kind in LOSSES.items() if kind.units != "counts"]),
         "optimizer": st.sampled_from(["adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd"]),
         "learning_rate": st.floats(1e-9, 1e-2),
         "lr_schedule": st.sampled_from(["constant", "step", "cosine", "plateau"]),

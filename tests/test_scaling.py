@@ -72,6 +72,36 @@ def test_single_precision_series_are_measured_in_double():
     )
 
 
+def test_the_unit_of_mase_is_the_error_of_the_seasonal_naive_forecast():
+    """Series by series; where there is no such error, the deviation as ever."""
+    random = np.random.default_rng(0)
+    series = [random.normal(5, k + 1, (rows, 2)) for k, rows in enumerate([30, 3, 8])]
+    series.append(np.tile(np.arange(4.0)[:, None], (5, 2)))
+    offsets, values = np.cumsum([0, *map(len, series)]), np.concatenate(series)
+    usual = SeriesScaler.fitted(values, offsets)
+    scaler = SeriesScaler.fitted(values, offsets, "naive", 4)
+    np.testing.assert_array_equal(scaler.mean, usual.mean)
+    for number in (0, 2):
+        wanted = np.abs(series[number][4:] - series[number][:-4]).mean(axis=0)
+        np.testing.assert_allclose(scaler.deviation[number], wanted, rtol=1e-12)
+    np.testing.assert_array_equal(scaler.deviation[[1, 3]], usual.deviation[[1, 3]])
+
+
+def test_where_nothing_stays_nothing():
+    values = np.random.default_rng(0).normal([3, -1e9, 0], [2, 5e3, 0], (500, 3))
+    offsets = np.array([0, 100, 500])
+    sizes = SeriesScaler.fitted(values, offsets, "size")
+    scaled_by_size = sizes.transform(values, offsets, "float64")
+    np.testing.assert_allclose((scaled_by_size[:100, :2] ** 2).mean(axis=0), 1)
+    counts = SeriesScaler.fitted(values, offsets, "counts")
+    np.testing.assert_array_equal(counts.transform(values, offsets, "float64"), values)
+    for scaler in (sizes, counts):
+        assert not scaler.transform(np.zeros((500, 3)), offsets, "float64").any()
+    location, scale = location_and_scale(values, np.array([0, 7]), 5, "size")
+    assert not location.any()
+    np.testing.assert_allclose(scale[1], 1 + np.abs(values[7:12]).mean(axis=0))
+
+
 @given(
     hnp.arrays(
         "f8",

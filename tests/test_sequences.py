@@ -1,6 +1,7 @@
 """supervision="sequence": what is learned from in one run along a series, and what comes of it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +114,23 @@ def test_a_forecast_of_1959_beats_the_seasonal_naive(options):
     before, year = AIRLINE[:-24], AIRLINE[-24:-12]
     found = mae(year, forecaster.fit(before).predict())
     assert found < 0.8 * mae(year, seasonal_naive(before, 12, 12))
+
+
+@pytest.mark.parametrize("options", [{}, {"linear_skip": True}, {"strategy": "recursive"}], ids=str)
+def test_quantiles_learned_in_runs_never_cross_and_hold_what_came(options):
+    """Four fifths of 24 months lie between the outer ones, give or take."""
+    settings = {"cell": "gru", "lookback": 24, "hidden_size": 16, "max_epochs": 40}
+    settings |= {"normalize": "last", "learning_rate": 3e-3, "random_state": 0, "horizon": 12}
+    forecaster = RNNForecaster(supervision="sequence", loss="quantile", **settings, **options)
+    forecaster.fit(AIRLINE[:-24])
+    quantiles = pd.concat(
+        [forecaster.predict_quantiles(history=AIRLINE[:end]) for end in (-24, -12)]
+    )
+    found = quantiles.to_numpy()
+    assert (np.diff(found, axis=1) > 0).all()
+    truth = AIRLINE[-24:].to_numpy()
+    assert ((found[:, 0] < truth) & (truth < found[:, 2])).mean() >= 0.4
+    assert mae(truth, found[:, 1]) < mae(truth, AIRLINE[-36:-12].to_numpy())
 
 
 @pytest.mark.parametrize(

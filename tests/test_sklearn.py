@@ -398,10 +398,13 @@ def test_a_transformer_that_drops_the_dates_is_told():
 def test_the_warning_of_dropped_dates_points_to_the_caller():
     X = np.zeros((60, 1))
     with pytest.warns(UserWarning, match="y has dates") as caught:
-        forecaster = small().fit(X, daily())
-    with pytest.warns(UserWarning, match="its only row") as later:
-        forecaster.predict(X[:1])
-    assert [warning.filename for warning in (*caught, *later)] == [__file__] * 2
+        forecaster = small(loss="gaussian").fit(X, daily())
+    places = [caught[0].filename]
+    for ask in (forecaster.predict, forecaster.predict_quantiles, forecaster.sample):
+        with pytest.warns(UserWarning, match="its only row") as caught:
+            ask(X=X[:1])
+        places.append(caught[0].filename)
+    assert places == [__file__] * 4
 
 
 def test_threads_of_a_search():

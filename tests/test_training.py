@@ -84,7 +84,7 @@ def test_the_loss_falls(choice):
     curve = forecaster.loss_curve_
     assert len(curve) == forecaster.n_iter_ <= 12
     assert all(type(value) is float for value in curve)
-    assert min(curve[-3:]) < 0.9 * curve[0]
+    assert min(curve[-3:]) < max(0.9 * curve[0], curve[0] - 0.2)  # likelihoods have no 0
 
 
 @pytest.mark.parametrize("normalize", [None, "last"])

@@ -17,13 +17,20 @@ from tsrnn.kernels.cpu.native import Kernel, kernel
 from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
 from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
 from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
-from tsrnn.losses import LOSSES, Huber, SquaredError
+from tsrnn.losses import LOSSES, Huber, Quantiles, SquaredError
 from tsrnn.optimizers import OPTIMIZERS, Adam
 
 pytestmark = pytest.mark.kernels
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.625, -0.625, 7.9, 7.91, 20.0, 40.0]
+
+
+EACH_LOSS = [
+    *(make() for make in LOSSES.values()),
+    Huber(delta=0.3),
+    Quantiles((0.2, 0.4, 0.7, 0.8)),
+]
 
 
 @pytest.fixture
@@ -138,6 +145,30 @@ def test_sigmoid(vectorised, dtype):
     found = vectorised(sigmoid, x)
     assert np.array_equal(np.isnan(found), np.isnan(x))
     assert np.nanmax(np.abs(found - wanted)) <= {"float32": 3e-7, "float64": 4e-16}[dtype]
+
+
+def ulps(found, wanted):
+    """Errors in units in the last place, of results that the type can hold in full."""
+    info = np.finfo(found.dtype)
+    held = np.isfinite(wanted) & (np.abs(wanted) >= info.tiny) & (np.abs(wanted) <= info.max)
+    return np.abs(found[held] / wanted[held] - 1).max() / info.eps
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [np.exp, np.log, np.log1p], ids=lambda f: f.__name__)
+def test_exponential_and_logarithms(vectorised, dtype, function):
+    x = numbers(dtype)
+    ends = np.log([float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)])
+    more = np.linspace(*ends, 100_000), np.geomspace(1e-9, 1e9, 10_000)
+    x = np.concatenate([x, *(each.astype(dtype) for each in more)])
+    with np.errstate(all="ignore"):
+        exact = function(x.astype(np.longdouble))
+        wanted = function(x)
+    found = vectorised(function, x)
+    assert np.array_equal(np.isnan(found), np.isnan(wanted))
+    assert np.array_equal(np.isinf(found), np.isinf(wanted))
+    assert np.array_equal(np.sign(found[wanted == 0]), wanted[wanted == 0])
+    assert ulps(found, exact) <= 2.5
 
 
 def test_exp_inside_tanh(vectorised):
@@ -281,25 +312,30 @@ def test_cells(dtype, cell):
 
 
 @each_dtype
-@pytest.mark.parametrize("loss", [*(make() for make in LOSSES.values()), Huber(delta=0.3)])
+@pytest.mark.parametrize("loss", EACH_LOSS, ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses(dtype, loss, weighted):
+    """The last vector stands for two outputs; what else is in it counts for nothing."""
     random = np.random.default_rng(0)
     panels, positions, rows, count, width = 3, 2, 4, 3, machine().lanes(dtype)
-    windows, outputs = 70, panels * width
-    shape = (3, panels, positions, rows, width)
-    predicted, target, weight = random.normal(size=shape).astype(dtype)
-    weight = np.abs(weight)
-    predicted[0, 0, 0, :2] = target[0, 0, 0, :2]  # at the kinks
-    ws = Workspace(dtype, predicted=predicted, target=target, weight=weight)
-    total, settings = np.full(2, np.nan), passes.settings_of(loss)
+    windows, outputs = 70, (panels - 1) * width + 2
+    shape = (loss.numbers + 3, panels, positions, rows, width)
+    *predicted, target, weight, scale = random.normal(size=shape).astype(dtype)
+    predicted = np.stack(predicted)
+    weight, scale = np.abs(weight), np.abs(scale)
+    if loss.units == "counts":
+        target = np.abs(target)
+    predicted[0, 0, 0, :2] = target[0, 0, :2]  # at the kinks
+    ws = Workspace(dtype, predicted=predicted, target=target, weight=weight, scale=scale)
+    total, settings = np.full(2, np.nan), np.array(loss.settings)
     ws.call(
         passes.loss_pass,
         type(loss),
+        len(settings),
         weighted,
         arguments=[
             *(positions, outputs, panels),
-            *(ws.at["predicted"], ws.at["target"], ws.at["weight"]),
+            *(ws.at["predicted"], ws.at["target"], ws.at["weight"], ws.at["scale"]),
             *(positions * rows * width, rows * width),
         ],
         COUNT=count,
@@ -308,22 +344,38 @@ def test_losses(dtype, loss, weighted):
         LOSSES=total.ctypes.data,
         LOSS_SETTINGS=settings.ctypes.data,
     )
-    error = (predicted - target)[:, :, :count]
-    counts = weight[:, :, :count] if weighted else 1
-    wanted = counts * loss.slope(error) / (windows * positions * outputs)
-    value = (counts * loss.value(error)).sum(dtype="float64")
-    np.testing.assert_allclose(total[1], value, rtol=2e-6)
-    np.testing.assert_allclose(ws["predicted"][:, :, :count], wanted, rtol=1e-6)
+    exact = [values.astype(np.float64) for values in (predicted, target, scale)]
+    counts = weight * (np.arange(panels * width) < outputs).reshape(panels, 1, 1, width)
+    counts = counts[:, :, :count] if weighted else counts[:, :, :count] / weight[:, :, :count]
+    output, *known = (values[..., :count, :] for values in exact)
+    wanted = counts * np.stack(loss.slope(tuple(output), *known)) / (windows * positions * outputs)
+    value = (counts * loss.value(tuple(output), *known)).sum()
+    tolerance = {"float32": 2e-5, "float64": 1e-13}[dtype]
+    np.testing.assert_allclose(total[1], value, rtol=tolerance)
+    limit = tolerance * np.abs(wanted).max()
+    np.testing.assert_allclose(ws["predicted"][..., :count, :], wanted, rtol=tolerance, atol=limit)
     assert np.isnan(total[0])
-    assert np.array_equal(ws["predicted"][:, :, count:], predicted[:, :, count:])
+    assert np.array_equal(ws["predicted"][..., count:, :], predicted[..., count:, :])
 
 
 @each_dtype
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_forecast_that_is_nan_has_a_loss_and_a_slope_that_are_nan(vectorised, dtype, loss):
-    error = np.array([np.nan, 1.0], dtype)
-    for function in (LOSSES[loss]().value, LOSSES[loss]().slope):
-        assert np.isnan(vectorised(function, error)).tolist() == [True, False]
+    loss, output = LOSSES[loss](), np.array([np.nan, 1.0], dtype)
+    truth = np.array([2.0, 2.0], dtype)
+
+    def value(*arguments):
+        *outputs, truth = arguments
+        return loss.value(tuple(outputs), truth)
+
+    def slope(*arguments):
+        *outputs, truth = arguments
+        return loss.slope(tuple(outputs), truth)[0]
+
+    for function in (value, slope):
+        function.__name__ += type(loss).__name__  # LLVM tells kernels apart by name
+        found = vectorised(function, *[output] * loss.numbers, truth)
+        assert np.isnan(found).tolist() == [True, False]
 
 
 # Optimizers

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from tsrnn.fitting import readable
-from tsrnn.frames import Roles, read_future, read_history
+from tsrnn.fitting import to_forecast
+from tsrnn.frames import Roles
 from tsrnn.model import Model
 from tsrnn.persistence import write_model
 from tsrnn.saving import to_parts
@@ -61,15 +61,9 @@ class FittedForecaster:
             taken for the next ones.
         """
         check_is_fitted(self)
-        model, past = self._model, self._model.history
-        if history is not None:
-            past = read_history(history, X_history, past, self._roles)
-            past = readable(self, past, self.lookback_)
-        elif X_history is not None:
-            raise ValueError("X_history goes with a history; history is missing.")
-        future = None if X is None else read_future(X, past, self._roles)
-        values, series, steps = model.forecast(past, future)
-        return past.wrap(values, series, steps, None if future is None else future.index)
+        past, future = to_forecast(self, X, history, X_history)
+        parameters, task = self._model.forecast(past, future)
+        return past.wrap(self._model.loss.point(tuple(parameters)), *task.rows)
 
     def load_params(self, params: Mapping[str, Any]) -> Self:
         """Take over weights: from ``params_`` of another forecaster, or from PyTorch.

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tsrnn.frames import CovariateEncoder, Panel, Roles
+from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
 from tsrnn.kernels import Architecture, Columns
 from tsrnn.linear import ridge
+from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
@@ -79,6 +80,19 @@ def readable(forecaster: Any, history: Panel, lookback: int) -> Panel:
     return _long_enough(history, "history", lookback, needs, forecaster.short_series)
 
 
+def to_forecast(
+    forecaster: Any, X: Any, history: Any, X_history: Any
+) -> tuple[Panel, Future | None]:
+    """What is forecast from, and the rows to forecast, if any were named."""
+    past, roles = forecaster._model.history, forecaster._roles
+    if history is not None:
+        past = read_history(history, X_history, past, roles)
+        past = readable(forecaster, past, forecaster.lookback_)
+    elif X_history is not None:
+        raise ValueError("X_history goes with a history; history is missing.")
+    return past, None if X is None else read_future(X, past, roles)
+
+
 def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: str) -> Panel:
     lengths = panel.lengths
     short = np.flatnonzero(lengths < need)
@@ -108,14 +122,16 @@ def new_model(
     """
     past = [*panel.past, *panel.static]
     encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
-    counts = counts_of(forecaster, panel)
+    loss, counts = loss_of(forecaster), counts_of(forecaster, panel)
+    _check_fits(forecaster, loss, panel)
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    architecture = _architecture(forecaster, columns, lookback, *counts)
-    settings = forecaster.normalize, forecaster.dtype, forecaster.device
+    architecture = _architecture(forecaster, columns, lookback, loss, *counts)
+    normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
+    settings = normalize, forecaster.dtype, forecaster.device
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
-    scaler = SeriesScaler.fitted(panel.targets, panel.offsets)
-    return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon))
+    scaler = SeriesScaler.fitted(panel.targets, panel.offsets, loss.units, panel.season)
+    return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon), loss)
 
 
 def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
@@ -140,9 +156,15 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     """
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    network = model.network.copy()
+    network, loss = model.network.copy(), loss_of(forecaster)
     counts = counts_of(forecaster, panel)
-    network.check_same(_architecture(forecaster, columns, network.lookback, *counts), *counts)
+    network.check_same(_architecture(forecaster, columns, network.lookback, loss, *counts), *counts)
+    if loss.units != model.loss.units:
+        raise ValueError(
+            f"loss={forecaster.loss!r} measures the series in other units than the loss that the "
+            "network learned with so far. Begin afresh: fit(...) with warm_start=False."
+        )
+    _check_fits(forecaster, loss, panel)
     moved = model.places(panel) != np.arange(panel.n_series)
     if counts[1] is not None and moved.any():
         place = int(np.argmax(moved))
@@ -150,12 +172,42 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
             "With pooling='local' each series has its own network: pass the same series in the "
             f"same order; {panel.label(place)} stands where {model.history.label(place)} was."
         )
-    history = panel.tail(network.lookback)
-    return replace(model, network=network, scaler=model.scaler_of(panel), history=history)
+    history, scaler = panel.tail(network.lookback), model.scaler_of(panel)
+    return replace(model, network=network, scaler=scaler, history=history, loss=loss)
+
+
+def loss_of(forecaster: Any) -> Loss:
+    """What training makes small."""
+    if forecaster.loss == "quantile":
+        return Quantiles(levels_of(forecaster.quantiles))
+    return LOSSES[forecaster.loss]()
+
+
+def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
+    """Refuse what does not go with counts: a linear model, negative numbers."""
+    if loss.units != "counts":
+        return
+    if forecaster.linear_skip:
+        raise ValueError(
+            "linear_skip=True adds a linear forecast to what the network gives, and with "
+            f"loss={forecaster.loss!r} that is no forecast yet: a mean, above 0, is made of it. "
+            "Use linear_skip=False, or another loss, such as 'gaussian' or 'student_t'."
+        )
+    if (panel.targets < 0).any():
+        row, column = np.argwhere(panel.targets < 0)[0]
+        raise ValueError(
+            f"loss={forecaster.loss!r} is for counts, from 0 on: {panel.where(int(row))} holds "
+            f"{panel.targets[row, column]:g}. Use another loss, such as 'gaussian' or 'student_t'."
+        )
 
 
 def _architecture(
-    forecaster: Any, columns: Columns, lookback: int, n_members: int, n_series: int | None
+    forecaster: Any,
+    columns: Columns,
+    lookback: int,
+    loss: Loss,
+    n_members: int,
+    n_series: int | None,
 ) -> Architecture:
     cell = forecaster.cell
     segment = int(forecaster.segment_length or 0)
@@ -176,8 +228,9 @@ def _architecture(
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq" or segment > 0,
-        lookback if forecaster.linear_skip else 0,
-        segment,
+        skip=lookback if forecaster.linear_skip else 0,
+        segment=segment,
+        numbers=loss.numbers,
     )
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
@@ -303,7 +356,7 @@ def settings_of(forecaster: Any) -> Settings:
     if per_epoch is not None and per_epoch > LARGEST_EPOCH:
         raise ValueError(f"windows_per_epoch is {per_epoch}; {LARGEST_EPOCH} is the most.")
     return Settings(
-        loss=forecaster.loss,
+        loss=loss_of(forecaster),
         optimizer=forecaster.optimizer,
         learning_rate=float(forecaster.learning_rate),
         lr_schedule=forecaster.lr_schedule,

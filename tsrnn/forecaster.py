@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 
-from tsrnn.fitted import FittedForecaster
 from tsrnn.fitting import (
     counts_of,
     examples_of,
@@ -25,10 +24,11 @@ from tsrnn.fitting import (
 from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
+from tsrnn.probabilistic import Probabilistic
 from tsrnn.training import Examples, Memory, Settings, Trainer
 
 
-class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
+class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
     """Forecast one or several time series with a recurrent network.
 
     The network reads the last ``lookback`` steps, and a linear layer on its last hidden state gives
@@ -67,7 +67,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
     linear_skip : bool, default=False
         Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
         LSTNet), least squares fixed before training, which starts there. It is hard to beat (Zeng
-        et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it.
+        et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it. Not
+        for counts ("poisson", "negative_binomial").
     segment_length : int, default=None
         Read the window in segments of so many steps, each through a linear layer with ReLU, one
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
@@ -81,8 +82,16 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
         series as a whole is always brought to mean 0 and standard deviation 1 first.
-    loss : {"mse", "mae", "huber"}, default="mse"
-        What training makes small.
+    loss : {"mse", "mae", "huber", "logcosh", "smape", "mase", "quantile", "gaussian", \
+            "student_t", "poisson", "negative_binomial"}, default="mse"
+        What training makes small: the squared, absolute, Huber's or log-cosh error; the error
+        relative to forecast and truth, or to that of the seasonal naive forecast; the pinball loss
+        of ``quantiles``; or minus the log-likelihood (Student's t has 5 degrees of freedom). The
+        last five know a distribution (``predict_quantiles``, ``sample``), and forecast the median
+        of the quantiles, the mean of others. "smape", "poisson" and "negative_binomial" divide
+        windows by 1 plus their mean size, so that 0 stays 0, whatever ``normalize`` says.
+    quantiles : list of float, default=(0.1, 0.5, 0.9)
+        Probabilities, increasing, of the quantiles that "quantile" learns; they never cross.
     optimizer : {"adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd"}, default="adam"
         How it does so.
     learning_rate : float, default=1e-3
@@ -143,7 +152,8 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         What to do with a category that was not there in training: refuse it, or read it as none.
     n_members : int, default=1
         Networks that are trained side by side, on all processor cores, from weights and orders of
-        their own (Hansen & Salamon, 1990). The forecast is the median of theirs.
+        their own (Hansen & Salamon, 1990). The forecast is the median of theirs, as is each
+        quantile or parameter of a distribution.
     channels : {"joint", "independent"}, default="joint"
         Several targets as one row that the network reads and forecasts; or each as a series of its
         own, with the same covariates, whose forecast depends on no other target (as in Nie et al.,
@@ -209,6 +219,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         supervision: str = "window",
         normalize: str | None = "standard",
         loss: str = "mse",
+        quantiles: Any = (0.1, 0.5, 0.9),
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
         lr_schedule: str = "cosine",
@@ -254,6 +265,7 @@ class RNNForecaster(FittedForecaster, RegressorMixin, BaseEstimator):
         self.supervision = supervision
         self.normalize = normalize
         self.loss = loss
+        self.quantiles = quantiles
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Future, Panel
+from tsrnn.losses import Distribution, Loss
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
 
 LONGEST_FORECAST = 10**7  # steps
+_PATHS = 2**14  # that are drawn at once: what memory is needed does not grow with their number
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Rows to forecast, and what the network reads for them.
+
+    Attributes
+    ----------
+    past : Panel
+        The series that they continue.
+    scaler : SeriesScaler
+    history : ndarray, shape (channels * past.n_series, lookback, columns)
+    known : ndarray, shape (channels * past.n_series, reach, known columns)
+    series : ndarray of int64, shape (channels * past.n_series,)
+        For ``Network.forecast``.
+    reach : int
+        Steps to forecast.
+    place, steps : ndarray of int64, shape (rows,)
+        Which series of ``past`` each row continues, and which step after its end it is.
+    rows : tuple
+        For ``Panel.wrap``: which series of the panel that was asked about, steps, index.
+    """
+
+    past: Panel
+    scaler: SeriesScaler
+    history: np.ndarray
+    known: np.ndarray
+    series: np.ndarray
+    reach: int
+    place: np.ndarray
+    steps: np.ndarray
+    rows: tuple[np.ndarray, np.ndarray, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +62,8 @@ class Model:
         The last ``lookback`` rows of each series.
     horizon : int
         Steps of a forecast that nobody asked to be of another length.
+    loss : Loss
+        What the network was trained with: it says what its numbers mean.
     """
 
     network: Network
@@ -34,6 +71,7 @@ class Model:
     scaler: SeriesScaler
     history: Panel
     horizon: int
+    loss: Loss
 
     @property
     def channels(self) -> int:
@@ -68,54 +106,102 @@ class Model:
         places = self.places(panel)
         if (places >= 0).all():
             return self.scaler.take(places)
-        scaler, known = SeriesScaler.fitted(panel.targets, panel.offsets), places >= 0
+        scaler = SeriesScaler.fitted(panel.targets, panel.offsets, self.loss.units, panel.season)
+        known = places >= 0
         scaler.mean[known] = self.scaler.mean[places[known]]
         scaler.deviation[known] = self.scaler.deviation[places[known]]
         return scaler
 
-    def forecast(self, past: Panel, future: Future | None) -> tuple[np.ndarray, ...]:
+    def forecast(self, past: Panel, future: Future | None) -> tuple[np.ndarray, Task]:
         """Forecast the rows of ``future``, or else the next ``horizon`` steps of each series.
 
         Returns
         -------
-        values : ndarray, shape (rows, targets)
-        series, steps : ndarray of int64, shape (rows,)
-            Which series of ``past`` each row continues, and which step after its end it is.
+        parameters : ndarray, shape (numbers, rows, targets)
+            What the network says of each value; ``loss`` makes forecasts and quantiles of it.
+        task : Task
         """
+        task = self._task(past, future)
+        return self._parameters(task), task
+
+    def sample(
+        self, past: Panel, future: Future | None, count: int, random: np.random.RandomState
+    ) -> tuple[np.ndarray, Task]:
+        """Draws of these rows, of shape (rows, targets, count); ``loss`` knows a distribution."""
+        assert isinstance(self.loss, Distribution)
+        quantile = self.loss.quantile
+
+        def draw(parameters: tuple, *more: int) -> np.ndarray:
+            shape = *more, *parameters[0].shape
+            return quantile(parameters, random.uniform(np.finfo(float).tiny, 1, shape))
+
+        block = self.network.architecture.horizon
+        task = self._task(past, future)
+        if task.reach <= block:
+            values = draw(tuple(self._parameters(task)), count)
+            return np.moveaxis(values, 0, -1), task
+        paths, at_once = [], max(1, _PATHS // len(task.history))
+        for first in range(0, count, at_once):
+            some = min(at_once, count - first)
+            history, known = (np.repeat(rows, some, axis=0) for rows in (task.history, task.known))
+            read = history, known, task.reach, task.series
+            values = self.network.forecast(*read, self.loss, draw)[1]
+            values = values.reshape(len(task.series), some, task.reach, -1).swapaxes(0, 1)
+            values = task.scaler.inverse(self._by_target(values))[:, task.place, task.steps]
+            self._check_finite(task, np.isfinite(values).all(axis=(0, 2)))
+            paths.append(values)
+        return np.moveaxis(np.concatenate(paths), 0, -1), task
+
+    def _task(self, past: Panel, future: Future | None) -> Task:
         reach, name = self.horizon, "horizon"
         if future is not None:
             reach, name = int(future.steps.max(initial=-1)) + 1, "X"
         self._check_reach(reach, name)
         if future is None:
             series = np.repeat(np.arange(past.n_series), self.horizon)
-            steps = np.tile(np.arange(self.horizon), past.n_series)
+            steps, index = np.tile(np.arange(self.horizon), past.n_series), None
         else:
-            series, steps = future.series, future.steps
-        if not reach:
-            return np.zeros((0, past.n_targets)), series, steps
+            series, steps, index = future.series, future.steps, future.index
         asked, place = np.unique(series, return_inverse=True)
-        past = past if len(asked) == past.n_series else past.select(asked)
-        known = self._known(past, future, place, steps, reach)
-        scaler, channels = self.scaler_of(past), self.channels
-        ahead = self.network.forecast(
-            self._last_rows(past, scaler),
-            np.tile(known, (channels, 1, 1)) if channels > 1 else known,
-            reach,
-            self._numbers(past),
-        )
-        if channels > 1:
-            ahead = ahead.reshape(channels, past.n_series, reach).transpose(1, 2, 0)
-        values = scaler.inverse(ahead)[place, steps]
-        if not np.isfinite(values).all():
-            bad = int(np.argmin(np.isfinite(values).all(axis=1)))
-            raise ValueError(
-                f"The values of {past.label(int(place[bad]))} are too large for the network, which "
-                f"learned from values of about {np.abs(self.scaler.mean).max():.3g}: the largest "
-                f"is {np.abs(past.targets).max():.3g}."
-            )
-        return values, series, steps
+        if reach and len(asked) < past.n_series:
+            past = past.select(asked)
+        known = np.zeros((past.n_series, 0, 0))
+        if reach:
+            known = self._known(past, future, place, steps, reach)
+        known = np.tile(known, (self.channels, 1, 1)) if self.channels > 1 else known
+        scaler = self.scaler_of(past)
+        read = self._last_rows(past, scaler), known, self._series_of(past)
+        return Task(past, scaler, *read, reach, place, steps, (series, steps, index))
 
-    def _numbers(self, past: Panel) -> np.ndarray:
+    def _parameters(self, task: Task) -> np.ndarray:
+        if not task.reach:
+            return np.zeros((self.loss.numbers, 0, task.past.n_targets))
+        read = task.history, task.known, task.reach, task.series
+        ahead = self._by_target(self.network.forecast(*read, self.loss)[0])
+        unit = task.scaler.mean[:, None], task.scaler.deviation[:, None]
+        parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
+        self._check_finite(task, np.isfinite(parameters).all(axis=(0, 2)))
+        return parameters
+
+    def _by_target(self, values: np.ndarray) -> np.ndarray:
+        """(..., channels * series, steps, targets of one) to (..., series, steps, targets)."""
+        if self.channels == 1:
+            return values
+        *more, rows, steps, _ = values.shape
+        apart = values.reshape(*more, self.channels, rows // self.channels, steps)
+        return np.moveaxis(apart, len(more), -1)
+
+    def _check_finite(self, task: Task, finite: np.ndarray) -> None:
+        if finite.all():
+            return
+        label = task.past.label(int(task.place[np.argmin(finite)]))
+        usual = np.maximum(np.abs(self.scaler.mean), self.scaler.deviation).max()
+        raise ValueError(
+            f"The values of {label} are too large for the network, which learned from values of "
+            f"about {usual:.3g}: the largest is {np.abs(task.past.targets).max():.3g}."
+        )
+
+    def _series_of(self, past: Panel) -> np.ndarray:
         """Which of the series that have networks of their own each channel of each series is."""
         places = self.places(past)
         if self.network.n_series is not None and (places < 0).any():

@@ -1,6 +1,7 @@
 """The network: its architecture, its named parameters, and forecasts with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -166,26 +167,41 @@ class Network:
         return WindowSet(series, starts, location, scale, steps, weights, origins)
 
     def forecast(
-        self, history: np.ndarray, known: np.ndarray, steps: int, numbers: np.ndarray
-    ) -> np.ndarray:
-        """Forecast ``steps`` steps of each series, in blocks as long as the network's horizon.
+        self,
+        history: np.ndarray,
+        known: np.ndarray,
+        steps: int,
+        series: np.ndarray,
+        loss: Any,
+        draw: Callable[[tuple], np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Forecast ``steps`` steps of some paths, in blocks as long as the network's horizon.
 
         A block is fed with the forecast before; what is not forecast stays as it was last.
 
         Parameters
         ----------
-        history : ndarray, shape (series, lookback, columns)
-            The last rows, of the network's dtype; see ``Columns`` for what a row holds.
-        known : ndarray, shape (series, steps, known columns)
+        history : ndarray, shape (paths, lookback, columns)
+            The last rows, of the network's dtype; see ``Columns`` for what a row holds. Each series
+            has as many paths, one after another.
+        known : ndarray, shape (paths, steps, known columns)
             What is known of the steps to come, numbers and categories.
         steps : int
-        numbers : ndarray of int, shape (series,)
+        series : ndarray of int, shape (series,)
             Which of the series that have networks of their own each one is.
+        loss : Loss
+            What the network was trained with.
+        draw : callable, default=None
+            Makes of the parameters of a block what is fed to the next one. None: the forecast.
 
         Returns
         -------
-        ndarray, shape (series, steps, targets)
+        parameters : ndarray, shape (numbers, paths, steps, targets)
+            See ``Loss.parameters``.
+        values : ndarray, shape (paths, steps, targets)
+            What was fed.
         """
+        draw = draw or loss.point
         columns, block = self.architecture.columns, self.architecture.horizon
         blocks = -(-steps // block)
         shape = (len(history), self.lookback + blocks * block, columns.width)
@@ -195,29 +211,37 @@ class Network:
         # A row holds what is known of the next one.
         rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
         rows = rolled.reshape(-1, columns.width)
+        ahead = np.empty((loss.numbers, len(rolled), blocks * block, columns.targets), rows.dtype)
         for first in range(0, blocks * block, block):
             starts = np.arange(len(rolled)) * shape[1] + first
             windows = self.windows(rows, starts)
-            ahead = self._predict(windows, numbers).reshape(len(rolled), block, -1)
+            found = self._parameters(windows, series, loss)
+            found = loss.moved(found, windows.location[:, None], windows.scale[:, None])
             end = first + self.lookback
-            rolled[:, end : end + block, : columns.targets] = (
-                ahead * windows.scale[:, None] + windows.location[:, None]
-            )
-        return rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+            ahead[:, :, first : first + block] = found
+            rolled[:, end : end + block, : columns.targets] = draw(found)
+        values = rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+        return ahead[:, :, :steps], values
 
-    def _predict(self, windows: WindowSet, numbers: np.ndarray) -> np.ndarray:
-        """The median forecast of the members for each window, normalised."""
-        members = range(self.n_members)
+    def _parameters(self, windows: WindowSet, series: np.ndarray, loss: Any) -> tuple:
+        """What the loss makes of the output, the median over members: (windows, steps, targets)."""
+        members, n_series = range(self.n_members), len(series)
         if self.n_series is None:
             by_member = self.engine.predict(dict.fromkeys(members, windows.batch()))
-            return np.median(by_member, axis=0)
-        batches = {
-            series * self.n_members + member: windows.batch(i, 1)
-            for i, series in enumerate(numbers)
-            for member in members
-        }
-        forecasts = self.engine.predict(batches).reshape(len(windows), self.n_members, -1)
-        return np.median(forecasts, axis=1)
+        else:
+            of_each = len(windows) // n_series
+            batches = {
+                number * self.n_members + member: windows.batch(i * of_each, of_each)
+                for i, number in enumerate(series)
+                for member in members
+            }
+            by_network = self.engine.predict(batches)
+            by_member = by_network.reshape(n_series, self.n_members, of_each, -1).swapaxes(0, 1)
+        architecture = self.architecture
+        values = architecture.horizon, architecture.columns.targets
+        output = by_member.reshape(self.n_members, len(windows), architecture.numbers, *values)
+        parameters = loss.parameters(tuple(np.moveaxis(output, 2, 0)))
+        return tuple(np.median(each, axis=0) for each in parameters)
 
     def series_of(self, number: int) -> int:
         """Which series one of the engine's networks belongs to; 0 if they are for all."""

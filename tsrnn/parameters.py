@@ -31,6 +31,7 @@ CONSTRAINTS: dict[str, list] = {
     "supervision": [StrOptions({"window", "sequence"})],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],
+    "quantiles": ["array-like"],
     "optimizer": [StrOptions(set(OPTIMIZERS))],
     "learning_rate": [Interval(Real, 0, LARGEST_RATE, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES))],

@@ -14,6 +14,7 @@ from tsrnn.frames.timeline import Timeline, make_timeline
 from tsrnn.frames.values import is_number
 from tsrnn.kernels import Architecture, Columns
 from tsrnn.kernels.cells import CELLS
+from tsrnn.losses import LOSSES, Loss, levels_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
@@ -44,6 +45,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
         "networks": [model.network.n_members, model.network.n_series],
         "horizon": model.horizon,
+        "loss": [_name_of(model.loss), list(model.loss.settings)],
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
@@ -84,6 +86,10 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)
 
 
+def _name_of(loss: Loss) -> str:
+    return next(name for name, kind in LOSSES.items() if kind is type(loss))
+
+
 def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Network) -> Memory:
     values, step = arrays["optimizer.memory"], int(facts["optimizer_step"])
     name = facts.get("optimizer", facts["parameters"]["optimizer"])
@@ -120,6 +126,11 @@ def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
 
 def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
+    # Before a file said it, the parameters did: losses had no settings.
+    name, settings = facts.get("loss", [facts["parameters"].get("loss"), ()])
+    loss = LOSSES[name].of(levels_of(settings) if name == "quantile" else tuple(settings))
+    _check(bool(np.isfinite(loss.settings).all()), "the loss")
+    _check(loss.numbers == network.architecture.numbers, "the loss")
     columns = network.architecture.columns
     encoder = _encoder_of(arrays, facts, columns)
     history = _history_of(arrays, facts["history"])
@@ -133,7 +144,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     shape = (history.n_series, history.n_targets)
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
     _check(bool((history.lengths >= network.lookback).all()), "the last rows")
-    return Model(network, encoder, scaler, history, int(facts["horizon"]))
+    return Model(network, encoder, scaler, history, int(facts["horizon"]), loss)
 
 
 def _encoder_of(
@@ -166,12 +177,14 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     networks = [n_members] if n_series is None else [n_members, n_series]
     _check(all(type(size) is int and size > 0 for size in networks), "the sizes")
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
+    _check(type(architecture.numbers) is int and architecture.numbers > 0, "the sizes")
     _check(architecture.skip in (0, lookback), "the sizes")
     _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
     segment = architecture.segment or 1
     _check(lookback % segment == architecture.horizon % segment == 0, "the segments")
     _check(architecture.decoder or not architecture.segment, "the segments")
-    _check(normalize in NORMALIZATIONS and dtype in ("float32", "float64"), "the network")
+    _check(normalize in (*NORMALIZATIONS, "size"), "the normalisation")
+    _check(dtype in ("float32", "float64"), "the precision")
     # before anything of this size is allocated
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())

@@ -25,7 +25,7 @@ NORMALIZATIONS = (None, "last", "mean", "standard", "robust")
 class SeriesScaler:
     """Mean and standard deviation of each column of each series.
 
-    A constant column becomes 0, and moves by its own size.
+    A constant column becomes 0, and moves by its own size. A loss may want another unit.
 
     Attributes
     ----------
@@ -45,7 +45,9 @@ class SeriesScaler:
     deviation: np.ndarray
 
     @classmethod
-    def fitted(cls, values: np.ndarray, offsets: np.ndarray) -> SeriesScaler:
+    def fitted(
+        cls, values: np.ndarray, offsets: np.ndarray, units: str = "standard", season: int = 1
+    ) -> SeriesScaler:
         """That of some series.
 
         Parameters
@@ -54,6 +56,12 @@ class SeriesScaler:
             All series, one after another; none is beyond ``LARGEST_VALUE``.
         offsets : ndarray of int64, shape (series + 1,)
             Where each series begins, and where the last one ends.
+        units : {"standard", "naive", "size", "counts"}, default="standard"
+            What stands in for mean and deviation: nothing; for the deviation the mean absolute
+            error of the seasonal naive forecast, if there is one; 0 and the root of the mean
+            square, so that 0 stays 0; 0 and 1, so that counts stay counts.
+        season : int, default=1
+            Steps in a season.
         """
         # Between -1 and 1 first: then no square is too large or too small, whatever the unit.
         starts, lengths = offsets[:-1], np.diff(offsets)[:, None]
@@ -68,10 +76,16 @@ class SeriesScaler:
         np.square(shape, out=shape)
         deviation = np.sqrt(np.add.reduceat(shape, starts, axis=0) / lengths)
         size = np.where(low == 0, 1.0, np.abs(low))
-        return cls(
-            np.where(constant, low, middle + unit * mean),
-            np.where(constant, size, unit * deviation),
-        )
+        deviation = np.where(constant, size, unit * deviation)
+        mean = np.where(constant, low, middle + unit * mean)
+        if units == "naive":
+            error = deviation * _naive_error(values, offsets, season, deviation)
+            deviation = np.where(error > 0, error, deviation)
+        elif units != "standard":
+            size = np.hypot(mean, deviation)
+            deviation = size if units == "size" else np.ones_like(size)
+            mean = np.zeros_like(size)
+        return cls(mean, deviation)
 
     def take(self, series: np.ndarray) -> SeriesScaler:
         """That of some of the series."""
@@ -87,6 +101,16 @@ class SeriesScaler:
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Values of shape (series, steps, columns) as they were before ``transform``."""
         return values * self.deviation[:, None] + self.mean[:, None]
+
+
+def _naive_error(
+    values: np.ndarray, offsets: np.ndarray, season: int, unit: np.ndarray
+) -> np.ndarray:
+    """Mean absolute change of each series from one season to the next; 0 if it has only one."""
+    lengths = np.diff(offsets)
+    change = np.abs((values - np.roll(values, season, axis=0)) / _by_row(unit, offsets))
+    change[np.arange(len(values)) - np.repeat(offsets[:-1], lengths) < season] = 0
+    return np.add.reduceat(change, offsets[:-1], axis=0) / np.maximum(lengths - season, 1)[:, None]
 
 
 def _by_row(numbers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -105,9 +129,10 @@ def location_and_scale(
     starts : ndarray of int, shape (windows,)
     lookback : int
         Length of a window.
-    how : {None, "last", "mean", "standard", "robust"}
+    how : {None, "last", "mean", "standard", "robust", "size"}
         Nothing; the last value; the mean; mean and standard deviation; median and interquartile
-        range (divided by 1.349, which makes it a standard deviation for normal values).
+        range (divided by 1.349, which makes it a standard deviation for normal values); nothing and
+        1 plus the mean absolute value, as in DeepAR (Salinas et al., 2020).
 
     Returns
     -------
@@ -132,5 +157,8 @@ def _level_and_scale(windows: np.ndarray, how: str) -> tuple[np.ndarray, np.ndar
     if how == "robust":
         low, middle, high = np.quantile(windows, (0.25, 0.5, 0.75), axis=1)
         return middle, (high - low) / 1.349
+    if how == "size":
+        size = 1 + np.abs(windows).mean(axis=1)
+        return np.zeros_like(size), size
     mean = windows.mean(axis=1)
     return mean, windows.std(axis=1) if how == "standard" else np.ones_like(mean)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tsrnn.kernels import Turn, WindowSet
-from tsrnn.losses import LOSSES
+from tsrnn.losses import Loss
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.schedules import SCHEDULES, Plateau
@@ -29,7 +29,7 @@ _VALIDATION_BATCH = 1024
 class Settings:
     """How to train; see ``RNNForecaster`` for the meaning of each."""
 
-    loss: str
+    loss: Loss
     optimizer: str
     learning_rate: float
     lr_schedule: str
@@ -144,7 +144,7 @@ class Trainer:
         if examples.origins > 1:
             usual = max(-(-usual // examples.origins), FEWEST_BATCHES * settings.batch_size)
         self.windows_per_epoch = settings.windows_per_epoch or usual
-        self.loss = LOSSES[settings.loss]()
+        self.loss = settings.loss
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
         if memory is None or memory.optimizer != settings.optimizer:
             self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0

@@ -149,7 +149,7 @@ def _warn_counted(past: Panel, count: int) -> None:
     what = "its only row is" if count == 1 else f"its {count} rows are"
     warn_undated(
         f"The history has dates and X has none: {what} taken for what follows, from {first} on",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

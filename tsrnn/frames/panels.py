@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -206,10 +207,10 @@ class Panel:
         index : Index, default=None
             The index they get. None: their time stamps, under the keys of the series.
         """
-        alone = self.ids is None or index is not None
-        if self.long_names is not None and (self.kind == "long" or index is None):
-            return self._long_frame(values, series, steps, index)
-        if self.kind in ("vector", "matrix") and alone:
+        if self._is_long(index):
+            assert self.long_names is not None
+            return self._long_frame(values, series, steps, index, self.long_names)
+        if self._is_array(index):
             return values[:, 0] if self.kind == "vector" else values
         if index is None and self.timeline is not None:
             index = self._future_index(series, steps)
@@ -218,6 +219,56 @@ class Panel:
             return pd.DataFrame(values, index=index, columns=columns)
         name = None if self.columns is None else self.columns[0]
         return pd.Series(values[:, 0], index=index, name=name)
+
+    def wrap_several(
+        self,
+        values: np.ndarray,
+        series: np.ndarray,
+        steps: np.ndarray,
+        index: Any,
+        name: str,
+        labels: Sequence,
+    ) -> pd.DataFrame | np.ndarray:
+        """Several forecasts of each value, as `wrap` does with one.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_forecasts, n_targets, n_labels)
+        series, steps, index
+            As for `wrap`.
+        name : str
+            What tells the several forecasts apart.
+        labels : sequence
+            What they are called.
+        """
+        several = self.n_targets > 1
+        flat = values.reshape(len(values), self.n_targets * len(labels))
+        if self._is_long(index):
+            assert self.long_names is not None
+            keys, names = self.long_names[: -self.n_targets], [*labels]
+            if several:
+                targets = self.long_names[-self.n_targets :]
+                names = [f"{target}_{label}" for target in targets for label in labels]
+            return self._long_frame(flat, series, steps, index, [*keys, *names])
+        if self._is_array(index):
+            return values[:, 0] if self.kind == "vector" else values
+        if index is None and self.timeline is not None:
+            index = self._future_index(series, steps)
+        columns = pd.Index(labels, name=name)
+        if several:
+            numbers = pd.RangeIndex(self.n_targets)
+            columns = pd.MultiIndex.from_product(
+                [numbers if self.columns is None else self.columns, columns]
+            )
+        return pd.DataFrame(flat, index=index, columns=columns)
+
+    def _is_long(self, index: Any) -> bool:
+        """Whether forecasts with this index go into a long frame."""
+        return self.long_names is not None and (self.kind == "long" or index is None)
+
+    def _is_array(self, index: Any) -> bool:
+        """Whether they are an array."""
+        return self.kind in ("vector", "matrix") and (self.ids is None or index is not None)
 
     def truth(self, X: Any, y: Any, forecast: Any, weights: Any = None) -> tuple[Any, Any]:
         """What came true of the rows that were forecast, and the numbers to hold it against.
@@ -277,13 +328,17 @@ class Panel:
         return pd.MultiIndex.from_arrays([*keys, stamps], names=[*self.ids.names, stamps.name])
 
     def _long_frame(
-        self, values: np.ndarray, series: np.ndarray, steps: np.ndarray, index: Any
+        self,
+        values: np.ndarray,
+        series: np.ndarray,
+        steps: np.ndarray,
+        index: Any,
+        names: Sequence,
     ) -> pd.DataFrame:
-        assert self.long_names is not None
         assert self.timeline is not None
         keys = [] if self.ids is None else [self.ids[series]]
         columns = [*keys, self.timeline.stamps(steps + 1, series), *values.T]
-        return pd.DataFrame(dict(zip(self.long_names, columns, strict=True)), index=index)
+        return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index)
 
 
 @dataclass(frozen=True, eq=False)

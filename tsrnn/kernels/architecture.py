@@ -55,6 +55,8 @@ class Architecture(NamedTuple):
     With segments, each step of a stack reads so many rows at once through a linear layer. Then the
     decoder's steps stand side by side instead of one after another: each starts from the last
     states, and reads a learned vector of its own and what is known of its rows.
+
+    A loss may want several numbers for each value; the head gives first ones first.
     """
 
     cell: str
@@ -67,6 +69,8 @@ class Architecture(NamedTuple):
     skip: int = 0
     segment: int = 0
     """Rows of a segment; 0 for none. Takes a decoder, and divides horizon and windows."""
+    numbers: int = 1
+    """That the head gives for each value forecast."""
 
     @property
     def equations(self) -> Cell:
@@ -98,8 +102,13 @@ class Architecture(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """Numbers that it forecasts from each."""
+        """Values that it forecasts from each."""
         return self.horizon * self.columns.targets // self.positions
+
+    @property
+    def head_rows(self) -> int:
+        """Rows of its matrix: the first number of all values, then the second, and so on."""
+        return self.numbers * self.outputs
 
     @property
     def features(self) -> int:
@@ -120,10 +129,10 @@ class Architecture(NamedTuple):
         if self.decoder:
             shapes |= self._stack_shapes("decoder.", decoder=True)
         shapes |= self._segment_shapes()
-        shapes["head.weight"] = (self.outputs, self.features)
-        shapes["head.bias"] = (self.outputs,)
+        shapes["head.weight"] = (self.head_rows, self.features)
+        shapes["head.bias"] = (self.head_rows,)
         if self.future_inputs and not self.decoder:
-            shapes["head.known_weight"] = (self.outputs, self.future_inputs)
+            shapes["head.known_weight"] = (self.head_rows, self.future_inputs)
         tables = zip(self.columns.categories, self.embedding_sizes, strict=True)
         shapes |= {f"embedding.{i}": table for i, table in enumerate(tables)}
         if self.skip:
@@ -166,9 +175,9 @@ class Architecture(NamedTuple):
     def n_trainable(self) -> int:
         """How many of them the optimizer changes: those in front of the skip path's."""
         rows = self.equations.gates * self.hidden_size
-        total = self.outputs * (self.features + 1)
+        total = self.head_rows * (self.features + 1)
         if not self.decoder:
-            total += self.outputs * self.future_inputs
+            total += self.head_rows * self.future_inputs
         if self.segment:
             columns = self.segment * (self.inputs + self.future_inputs) + 1 + self.positions
             total += self.hidden_size * columns

@@ -27,22 +27,23 @@ class Reference:
         self.parameters = parameters
 
     def predict(self, batch: Batch) -> np.ndarray:
-        """Normalised forecasts, shape (windows, horizon * targets), step-major."""
+        """Normalised forecasts, shape (windows, numbers * horizon * targets)."""
         return self._forward(batch, 0.0, 0)[0].reshape(batch.count, -1)
 
     def loss_and_gradient(self, batch: Batch, loss, dropout: float = 0.0, seed: int = 0):
         """Mean loss, and its gradient by parameter."""
         predicted, tape = self._forward(batch, dropout, seed)
         targets = self.architecture.columns.targets
-        error = predicted - _targets(batch, self.architecture.horizon, targets)
+        truth = _targets(batch, self.architecture.horizon, targets)
+        output, scale = tuple(np.moveaxis(predicted, 1, 0)), _scales(batch)
         weights = _weights(batch, self.architecture.horizon)
-        slope = loss.slope(error) * weights / error.size
-        return (loss.value(error) * weights).mean(), self._backward(batch, slope, tape)
+        value = loss.value(output, truth, scale) * weights
+        slopes = np.stack(loss.slope(output, truth, scale), axis=1)
+        return value.mean(), self._backward(batch, slopes * weights[:, None] / truth.size, tape)
 
     def _forward(self, batch: Batch, dropout: float, seed: int):
-        """Predictions (N, horizon, targets), and what the backward pass needs."""
+        """Predictions (N, numbers, horizon, targets), and what the backward pass needs."""
         architecture, steps = self.architecture, batch.windows.steps
-        count, columns = batch.count, architecture.columns
         x = self._inputs(batch, np.arange(steps), 0)
         future = self._inputs(batch, steps - 1 + np.arange(architecture.horizon), 1)
         segments, mask = None, 1.0
@@ -65,11 +66,15 @@ class Reference:
         else:
             features = np.concatenate(encoder.last_hidden(), axis=1)  # (N, D H)
         predicted = features @ self.parameters["head.weight"].T + self.parameters["head.bias"]
-        predicted = predicted.reshape(count, architecture.horizon, columns.targets)
+        # (N, positions, numbers * outputs) so far, or without positions
+        predicted = predicted.reshape(batch.count, -1, architecture.numbers, architecture.outputs)
+        predicted = predicted.transpose(0, 2, 1, 3)
+        shape = batch.count, architecture.numbers, architecture.horizon, -1
+        predicted = predicted.reshape(shape)
         if "head.known_weight" in self.parameters:
-            predicted = predicted + np.einsum("knf,kcf->nkc", future, self._known_weight())
+            predicted = predicted + np.einsum("knf,pkcf->npkc", future, self._known_weight())
         if architecture.skip:
-            predicted = predicted + self._skip(batch)
+            predicted[:, 0] += self._skip(batch)
         return predicted, (encoder, decoder, features, mask, future, segments)
 
     def _skip(self, batch: Batch) -> np.ndarray:
@@ -82,14 +87,17 @@ class Reference:
         return np.einsum("tnc,kct->nkc", lags, weight) + bias
 
     def _known_weight(self) -> np.ndarray:
-        """(horizon, targets, future inputs)."""
-        weight = self.parameters["head.known_weight"]
-        return weight.reshape(self.architecture.horizon, -1, weight.shape[1])
+        """(numbers, horizon, targets, future inputs)."""
+        weight, architecture = self.parameters["head.known_weight"], self.architecture
+        shape = architecture.numbers, architecture.horizon, -1, weight.shape[1]
+        return weight.reshape(shape)
 
     def _backward(self, batch: Batch, dpredicted: np.ndarray, tape) -> dict[str, np.ndarray]:
         encoder, decoder, features, mask, future, segments = tape
         steps = batch.windows.steps
-        flat = dpredicted.reshape(-1, self.architecture.outputs)
+        shape = *dpredicted.shape[:2], -1, self.architecture.outputs
+        by_position = dpredicted.reshape(shape).transpose(0, 2, 1, 3)
+        flat = by_position.reshape(-1, self.architecture.head_rows)
         gradient = {
             "head.weight": flat.T @ features.reshape(len(flat), -1),
             "head.bias": flat.sum(axis=0),
@@ -97,9 +105,9 @@ class Reference:
         dfeatures = (flat @ self.parameters["head.weight"]).reshape(features.shape)
         dfuture = np.zeros_like(future)
         if "head.known_weight" in self.parameters:
-            dknown = np.einsum("nkc,knf->kcf", dpredicted, future)
-            gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[2])
-            dfuture = np.einsum("nkc,kcf->knf", dpredicted, self._known_weight())
+            dknown = np.einsum("npkc,knf->pkcf", dpredicted, future)
+            gradient["head.known_weight"] = dknown.reshape(-1, dknown.shape[3])
+            dfuture = np.einsum("npkc,pkcf->knf", dpredicted, self._known_weight())
         if decoder is not None:
             doutputs = dfeatures.transpose(1, 0, 2) * mask
             dfuture, dstates = decoder.backward(gradient, doutputs=doutputs)
@@ -361,6 +369,12 @@ def _targets(batch: Batch, horizon: int, targets: int) -> np.ndarray:
     """What follows the windows, normalised like them: (N, horizon, C)."""
     rows = _rows(batch, batch.windows.steps + np.arange(horizon))
     return _normalised(batch, rows[:, :, :targets]).transpose(1, 0, 2)
+
+
+def _scales(batch: Batch) -> np.ndarray:
+    """What the targets of each window were divided by: (N, 1, C)."""
+    windows, part = batch.windows, slice(batch.first, batch.first + batch.count)
+    return 1 / windows.inverse_scale[part, None]
 
 
 def _weights(batch: Batch, horizon: int) -> np.ndarray:

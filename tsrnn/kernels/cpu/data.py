@@ -219,7 +219,7 @@ def read_lags(real) -> Kernel:
 
 
 def add_skipped(real) -> Kernel:
-    """What the skip path makes of one target, on top of PREDICTED.
+    """What the skip path makes of one target, on top of the first numbers in PREDICTED.
 
     Arguments: the target, how many there are, positions, outputs of each; SKIPPED, its panel;
     PREDICTED, its panel, its step.
@@ -243,25 +243,49 @@ def add_skipped(real) -> Kernel:
     return network_call(run, "add-skipped", real)
 
 
-def write_predictions(real) -> Kernel:
-    """PREDICTED to the caller.
+def read_scales(real) -> Kernel:
+    """SCALE: what the targets of each window were divided by.
 
-    Arguments: positions, outputs of each; PREDICTED, its panel, its step.
+    Arguments: targets, positions, outputs of each; SCALE, its panel, its step.
     """
+    windows = _windows(real)
 
     def run(context, arguments):
-        positions, outputs = arguments[0], arguments[1]
-        predicted, panel, step = arguments[2], arguments[3], arguments[4]
+        targets, positions, outputs = arguments[0], arguments[1], arguments[2]
+        scales, panel, step = arguments[3], arguments[4], arguments[5]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        size = positions * outputs
-        predictions = buffer(real, context, c.PREDICTIONS, context[c.FIRST] * size)
+        inverse = windows(context, targets)[3]
         L = lanes(ws)
         for b in range(context[c.COUNT]):
             for p in range(positions):
-                row = predicted + p * step + b * L
+                row = scales + p * step + b * L
                 for o in range(outputs):
-                    value = ws[row + o // L * panel + o % L]
-                    predictions[b * size + p * outputs + o] = value
+                    ws[row + o // L * panel + o % L] = 1 / inverse[b * targets + o % targets]
+
+    return network_call(run, "read-scales", real)
+
+
+def write_predictions(real) -> Kernel:
+    """PREDICTED to the caller.
+
+    Arguments: numbers of each value, positions, outputs of each, panels that those are; PREDICTED,
+    its panel, its step.
+    """
+
+    def run(context, arguments):
+        numbers, positions, outputs = arguments[0], arguments[1], arguments[2]
+        panels, predicted, panel, step = arguments[3], arguments[4], arguments[5], arguments[6]
+        ws = buffer(real, context, c.WORKSPACE, 0)
+        size = numbers * positions * outputs
+        predictions = buffer(real, context, c.PREDICTIONS, context[c.FIRST] * size)
+        L = lanes(ws)
+        for b in range(context[c.COUNT]):
+            for n in range(numbers):
+                for p in range(positions):
+                    row = predicted + n * panels * panel + p * step + b * L
+                    to = b * size + (n * positions + p) * outputs
+                    for o in range(outputs):
+                        predictions[to + o] = ws[row + o // L * panel + o % L]
 
     return network_call(run, "write-predictions", real)
 

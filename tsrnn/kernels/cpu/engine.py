@@ -61,8 +61,9 @@ class Engine:
         self._in_use = threading.Lock()
 
     def predict(self, batches: dict[int, Batch]) -> np.ndarray:
-        """Normalised forecasts, shape (networks, windows, horizon * targets), step-major.
+        """Normalised forecasts, shape (networks, windows, numbers * horizon * targets).
 
+        The first number of all values, then the second, and so on; each step-major.
         Here and below, ``batches`` says which network gets which; all have as many windows. May be
         asked by many threads at once.
         """
@@ -174,7 +175,8 @@ class Engine:
         """For these batches, and pointed at them; recorded if there is none, a few are kept."""
         batch = next(iter(batches.values()))
         weighted = batch.windows.weights is not None and loss is not None
-        what = type(loss) if loss is not None else None, training, dropout > 0, weighted
+        which = None if loss is None else (type(loss), len(loss.settings))
+        what = which, training, dropout > 0, weighted
         windows = batch.windows
         kind = Kind(
             batch.count, windows.steps, windows.origins, *what, len(batches), available_threads()

@@ -128,7 +128,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class KnownBlock:
-    """A group of the head's outputs, and what is known of the steps that they belong to.
+    """A group of the head's rows, and what is known of the steps that they belong to.
 
     An output depends on what is known of its own step alone: one matrix for all would be nearly
     empty.
@@ -170,6 +170,8 @@ class Layout:
         How many packed weights, in front, change from step to step.
     gradient_of : ndarray of int64, shape (n_trainable,)
         Where each derivative lies in a tile's gradient, of ``gradient_size`` numbers.
+    output_panels, head_panels : int
+        Panels of one number of each value that the head gives, and of all numbers.
     padded_count, memory_stride : int
         Numbers in the engine's rows of parameters, and in each vector that an optimizer remembers.
     tables_gradient : tuple of int
@@ -184,6 +186,7 @@ class Layout:
         self.unit = max(self.lanes, TILE_ROWS, UNROLL)
         self.hidden = round_up(architecture.hidden_size, self.unit)
         self.output_panels = round_up(architecture.outputs, max(self.lanes, GROUP)) // self.lanes
+        self.head_panels = architecture.numbers * self.output_panels
         shapes = architecture.parameter_shapes()
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
         self.n_parameters = int(ends[-1])
@@ -327,29 +330,40 @@ class Layout:
         return forward.reshape(2, layer.width, cell.blocks * self.hidden)
 
     def _pack_head(self) -> None:
-        outputs, nothing = self.architecture.outputs, self.n_parameters
-        weight = self._numbers["head.weight"].reshape(outputs, -1, self.architecture.hidden_size)
-        weight = _pad(weight, 2, self.hidden, nothing).reshape(outputs, -1)
-        features, columns = weight.shape[1], self.output_panels * self.lanes
+        nothing, hidden = self.n_parameters, self.architecture.hidden_size
+        weight = self._numbers["head.weight"].reshape(self.architecture.head_rows, -1, hidden)
+        weight = _pad(weight, 2, self.hidden, nothing).reshape(len(weight), -1)
+        weight, bias = self._in_panels(weight), self._in_panels(self._numbers["head.bias"])
+        columns, features = weight.shape
         self.feature_width = features + self.unit
         forward = np.full((2, self.feature_width, columns), nothing)
-        forward[0, :features, :outputs] = weight.T
-        forward[0, features, :outputs] = self._numbers["head.bias"]
+        forward[0, :features] = weight.T
+        forward[0, features] = bias
         self.head_gradient = self._place_panels(forward)
         self.head_forward = self._append_panels(forward)
-        back = _pad(weight, 0, columns, nothing)
-        self.head_back = self._append_panels(_alone(back, nothing))
+        self.head_back = self._append_panels(_alone(weight, nothing))
         self.known_blocks = []
         if "head.known_weight" in self._numbers:
             group = max(self.lanes, GROUP)
             self.known_blocks = [
-                self._pack_known(first, group) for first in range(0, outputs, group)
+                self._pack_known(number, first, group)
+                for number in range(self.architecture.numbers)
+                for first in range(0, self.architecture.outputs, group)
             ]
 
-    def _pack_known(self, first: int, group: int) -> KnownBlock:
-        """The weights from what is known of some steps to the outputs that belong to them."""
+    def _in_panels(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of the head, those of each number padded to whole panels."""
+        rows = rows.reshape(self.architecture.numbers, -1, *rows.shape[1:])
+        rows = _pad(rows, 1, self.output_panels * self.lanes, self.n_parameters)
+        return rows.reshape(-1, *rows.shape[2:])
+
+    def _pack_known(self, number: int, first: int, group: int) -> KnownBlock:
+        """The weights from what is known of some steps to one number of the values there."""
         targets, nothing = self.architecture.columns.targets, self.n_parameters
-        weight = self._numbers["head.known_weight"][first : first + group]
+        rows = self._numbers["head.known_weight"].reshape(
+            self.architecture.numbers, self.architecture.outputs, -1
+        )
+        weight = rows[number, first : first + group]
         outputs, inputs = weight.shape
         first_step, last_step = first // targets, (first + outputs - 1) // targets + 1
         steps, embedded = last_step - first_step, self.future.embedded
@@ -362,7 +376,7 @@ class Layout:
         forward = _alone(_pad(forward, 0, width, nothing), nothing)
         back = _alone(_pad(back, 1, self.padded(back.shape[1]), nothing), nothing)
         return KnownBlock(
-            first // self.lanes,
+            number * self.output_panels + first // self.lanes,
             group // self.lanes,
             first_step,
             last_step,

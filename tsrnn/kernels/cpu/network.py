@@ -83,7 +83,7 @@ class Network:
         self.out.fill_ones(self.ws.features + self.feature_panels * panel, self.positions)
         for position, run in self.out.runs(self.positions):
             self.out.multiply(
-                *(run * self.out.rows, self.layout.output_panels),
+                *(run * self.out.rows, self.layout.head_panels),
                 self.feature_panels * lanes + UNROLL,
                 *(WORKSPACE, self.ws.features + position * self.ws.step, panel),
                 *(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
@@ -114,7 +114,7 @@ class Network:
             self.out.read(future, row, known, self.ws.panel, first)
 
     def forward_skip(self, skip: Skip, origin: int) -> None:
-        """PREDICTED of each target += [LAGS 1] W."""
+        """PREDICTED, its first numbers, of each target += [LAGS 1] W."""
         targets, lanes, panel = len(skip.weights), self.layout.lanes, self.ws.panel
         positions, predicted = self.positions // self.origins, self.predicted_from(origin)
         alone = targets == positions == 1
@@ -146,14 +146,15 @@ class Network:
     # Results
 
     def predictions(self) -> None:
-        size = self.positions, self.outputs
-        self.out.add(data.write_predictions, *size, *self.head_space(self.ws.predicted))
+        size = self.layout.architecture.numbers, self.positions, self.outputs
+        panels = self.layout.output_panels
+        self.out.add(data.write_predictions, *size, panels, *self.head_space(self.ws.predicted))
 
     def head_space(self, *matrices: int) -> tuple[int, ...]:
         """Some of the head's matrices, their panel, and their step from position to position."""
         return (*matrices, self.ws.head_panel, self.ws.step)
 
-    def loss(self, loss: type, weighted: bool) -> None:
+    def loss(self, loss: type, settings: int, weighted: bool) -> None:
         """The loss of the tile; PREDICTED becomes its slope."""
         size = self.positions, self.outputs
         targets, width = self.layout.architecture.columns.targets, self.out.width
@@ -162,12 +163,14 @@ class Network:
         self.out.add(data.read_targets, *rows, width, *size, *self.head_space(self.ws.target))
         if weighted:
             self.out.add(data.read_weights, *rows, *size, *self.head_space(self.ws.weight))
-        matrices = self.ws.predicted, self.ws.target, self.ws.weight
+        if loss.needs_scale:
+            self.out.add(data.read_scales, targets, *size, *self.head_space(self.ws.scale))
+        matrices = self.ws.predicted, self.ws.target, self.ws.weight, self.ws.scale
         self.out.tape.add(
-            kernel(passes.loss_pass, loss, weighted, self.layout.real),
+            kernel(passes.loss_pass, loss, settings, weighted, self.layout.real),
             *(*size, self.layout.output_panels, *self.head_space(*matrices)),
         )
-        size = self.positions, self.out.rows, self.layout.output_panels
+        size = self.positions, self.out.rows, self.layout.head_panels
         self.out.add(data.clear_spare_rows, *size, *self.head_space(self.ws.predicted))
 
     # Backward
@@ -186,7 +189,7 @@ class Network:
 
     def backward_head(self) -> None:
         """Gradient of the head; DFEATURES = DPREDICTED W^T."""
-        lanes, panel, panels = self.layout.lanes, self.ws.head_panel, self.layout.output_panels
+        lanes, panel, panels = self.layout.lanes, self.ws.head_panel, self.layout.head_panels
         features = self.feature_panels * lanes
         for position, run in self.out.runs(self.positions):
             shift = position * self.ws.step
@@ -249,7 +252,7 @@ def record(
     rows: int,
     steps: int,
     origins: int,
-    loss: type | None = None,
+    loss: tuple[type, int] | None = None,
     gradient: bool = False,
     dropout: bool = False,
     weighted: bool = False,
@@ -261,7 +264,7 @@ def record(
     if loss is None:
         network.predictions()
     else:
-        network.loss(loss, weighted)
+        network.loss(*loss, weighted)
     if gradient:
         network.backward()
     return recorder.tape.finish()

@@ -28,6 +28,7 @@ from tsrnn.kernels.cpu.context import (
 from tsrnn.kernels.cpu.native import Kernel
 from tsrnn.kernels.cpu.vectors import (
     INT64,
+    Lanes,
     Memory,
     flush_denormals,
     lanes,
@@ -189,18 +190,19 @@ def _rectify_backward_vector():
     return apply
 
 
-def loss_pass(loss: type, weighted: bool, real) -> Kernel:
+def loss_pass(loss: type, settings: int, weighted: bool, real) -> Kernel:
     """The summed loss of a tile's predictions, and its slope, over the size of the batch, instead.
 
-    Arguments: positions, outputs of each, how many panels they are; PREDICTED, TARGET, WEIGHT,
-    their panel, their step from position to position.
+    ``settings`` is how many numbers the loss is made of. Arguments: positions, outputs of each, how
+    many panels they are; PREDICTED, TARGET, WEIGHT, SCALE, their panel, their step from position to
+    position.
     """
-    apply = _loss_vector(loss, weighted)
+    apply = _loss_vector(loss, settings, weighted)
 
     def run(context, arguments):
         positions, outputs, panels = arguments[0], arguments[1], arguments[2]
         predicted, target, weight = arguments[3], arguments[4], arguments[5]
-        panel, step = arguments[6], arguments[7]
+        scale, panel, step = arguments[6], arguments[7], arguments[8]
         ws = buffer(real, context, WORKSPACE, 0)
         settings = buffer(FLOAT, context, LOSS_SETTINGS, 0)
         factor = 1.0 / (context[WINDOWS] * positions * outputs)
@@ -208,31 +210,40 @@ def loss_pass(loss: type, weighted: bool, real) -> Kernel:
         L = lanes(ws)
         for p in range(positions):
             for j in range(panels):
+                there = outputs - j * L
                 for b in range(context[COUNT]):
                     at = p * step + j * panel + b * L
-                    total += apply(ws, settings, predicted + at, target + at, weight + at, factor)
+                    places = (predicted + at, panels * panel, target + at, weight + at, scale + at)
+                    total += apply(ws, settings, places, there, factor)
         buffer(FLOAT, context, LOSSES, context[TILE])[0] = total
 
-    name = f"loss-{loss.__name__}{'-weighted' * weighted}"
+    name = f"loss-{loss.__name__}-{settings}{'-weighted' * weighted}"
     return network_call(run, name, real, loss)
 
 
-def _loss_vector(loss: type, weighted: bool):
+def _loss_vector(loss: type, count: int, weighted: bool):
+    """Values and slopes in the lanes that are ``there``; the others stand for nothing."""
+
     @intrinsic
-    def apply(typing_context, ws, settings, predicted, target, weight, factor):
+    def apply(typing_context, ws, settings, places, there, factor):
         def codegen(context, builder, signature, arguments):
-            ws_, settings, predicted, target, weight, factor = arguments
+            ws_, settings, packed, there, factor = arguments
+            predicted, block, target, weight, scale = (
+                builder.extract_value(packed, i) for i in range(len(places))
+            )
             memory = Memory(builder, ws_, lanes_of(ws))
-            bound = with_fields(loss, memory, settings)
-            error = memory.load(predicted) - memory.load(target)
-            value, slope = bound.value(error), bound.slope(error) * memory.splat(factor)
+            bound = loss.of(numbers_at(settings, count, memory))
+            output = memory.load_all(predicted, block, bound.numbers)
+            known = (memory.load(target), *[memory.load(scale)] * bound.needs_scale)
+            value = bound.value(output, *known).first(there)
+            slopes = [each * memory.splat(factor) for each in bound.slope(output, *known)]
             if weighted:
                 weights = memory.load(weight)
-                value, slope = value * weights, slope * weights
-            memory.store(slope, predicted)
+                value, slopes = value * weights, [each * weights for each in slopes]
+            memory.store_all([each.first(there) for each in slopes], predicted, block)
             return value.total()
 
-        return types.float64(ws, FLOATS, INT, INT, INT, FLOAT), codegen
+        return types.float64(ws, FLOATS, places, INT, FLOAT), codegen
 
     return apply
 
@@ -271,7 +282,7 @@ def _optimizer_step(optimizer: type, width: int | None = None):
             weights, slopes, remembered = (
                 Memory(builder, pointer, at_once) for pointer in (parameters_, gradients_, memory_)
             )
-            bound = with_fields(optimizer, weights, settings)
+            bound = optimizer(*numbers_at(settings, len(field_names(optimizer)), weights))
             gradient = slopes.load(i) * weights.splat(scale)
             old = remembered.load_all(i, stride, optimizer.memories)
             weight, new = bound.update(weights.load(i), gradient, old)
@@ -285,19 +296,16 @@ def _optimizer_step(optimizer: type, width: int | None = None):
     return apply
 
 
-def with_fields(kind: type, memory: Memory, settings: ir.Value):
-    """The dataclass ``kind`` with each of its numbers, read from ``settings``, in all lanes."""
+def numbers_at(settings: ir.Value, count: int, memory: Memory) -> tuple[Lanes, ...]:
+    """So many numbers, each in all lanes."""
     builder = memory.builder
-    numbers = [
-        builder.load(builder.gep(settings, [ir.Constant(INT64, i)]))
-        for i in range(len(field_names(kind)))
-    ]
-    return kind(*(memory.splat(number) for number in numbers))
+    places = [builder.gep(settings, [ir.Constant(INT64, i)]) for i in range(count)]
+    return tuple(memory.splat(builder.load(place)) for place in places)
 
 
-def settings_of(instance) -> np.ndarray:
-    """The numbers of a loss or optimizer for ``with_fields``; a row a step where some vary."""
-    numbers = [getattr(instance, name) for name in field_names(type(instance))]
+def settings_of(optimizer) -> np.ndarray:
+    """The numbers of an optimizer; a row a step where some vary."""
+    numbers = [getattr(optimizer, name) for name in field_names(type(optimizer))]
     arrays = np.broadcast_arrays(*(np.asarray(number, np.float64) for number in numbers))
     return np.stack(arrays, axis=-1) if arrays else np.zeros(0)
 

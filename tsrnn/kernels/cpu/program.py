@@ -11,7 +11,6 @@ from tsrnn.kernels.cpu.layout import Layout, round_up
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.network import record
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
-from tsrnn.kernels.cpu.passes import field_names, settings_of
 from tsrnn.kernels.cpu.products import TILE_ROWS
 from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.tape import replay_kernel
@@ -29,8 +28,8 @@ class Kind(NamedTuple):
     """Length of a window."""
     origins: int
     """Steps at its end after which the network forecasts."""
-    loss: type | None
-    """None for a forecast."""
+    loss: tuple[type, int] | None
+    """And how many numbers it is made of; None for a forecast."""
     training: bool
     dropout: bool
     weighted: bool
@@ -73,7 +72,7 @@ class Program:
         tiles = -(-kind.count // rows)
         self.workers = min(kind.threads, kind.networks if several else tiles)
         self.contexts = np.zeros((kind.networks if several else self.workers, c.SIZE), np.int64)
-        self._settings = np.zeros(0 if kind.loss is None else len(field_names(kind.loss)))
+        self._settings = np.zeros(0 if kind.loss is None else kind.loss[1])
         self._loss: object = None
         self._held: list[np.ndarray] = []
         workspace = Workspace(layout, kind.steps, kind.origins, rows, training)
@@ -109,7 +108,7 @@ class Program:
         return {
             c.NETWORKS: kind.networks,
             c.WINDOWS: kind.count,
-            c.VALUE_COUNT: int(np.prod(self.forecast_shape)),
+            c.VALUE_COUNT: int(np.prod(self.forecast_shape)) // layout.architecture.numbers,
             c.LOCATION_BYTES: kind.count * layout.architecture.columns.targets * self._itemsize,
             c.SOURCES: layout.sources.ctypes.data,
             c.PACKED_SIZE: len(layout.sources),
@@ -137,10 +136,10 @@ class Program:
 
     @property
     def forecast_shape(self) -> tuple[int, int]:
-        """Windows, and values for each."""
+        """Windows, and numbers for each."""
         architecture = self._layout.architecture
-        values = architecture.horizon * architecture.columns.targets
-        return self.kind.count, self.kind.origins * values
+        per_origin = architecture.positions * architecture.head_rows
+        return self.kind.count, self.kind.origins * per_origin
 
     def _spread(self, field: int, array: np.ndarray, size: int, parts: int) -> None:
         """To each context one of some parts of an array, in turn."""
@@ -151,7 +150,7 @@ class Program:
     def point_at(self, batches: list[Batch], loss, dropout: float) -> None:
         """A batch for each network."""
         if loss is not self._loss:
-            self._settings[:] = settings_of(loss)
+            self._settings[:] = loss.settings
             self._loss = loss
         self.contexts[:, c.BATCH] = [self._addresses_of(batch) for batch in batches]
         self.contexts[:, c.DROPOUT_LIMIT] = int(dropout * 2.0**63)

@@ -6,7 +6,7 @@ it is left at run time, and Numba has no vector arithmetic to type, which keeps 
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -15,6 +15,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
+
+from tsrnn.kernels.elementary import polynomial
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
@@ -170,6 +172,14 @@ class Lanes:
         )
         return Lanes(self.builder, self.builder.call(function, values))
 
+    def first(self, count: ir.Value) -> "Lanes":
+        """The first lanes, as many as they are; 0 in the others."""
+        integers = ir.VectorType(INT64, self.type.count)
+        several = Lanes.splat(self.builder, count, integers).value
+        order = ir.Constant(integers, list(range(self.type.count)))
+        there = self.builder.icmp_signed("<", order, several)
+        return Lanes(self.builder, self.builder.select(there, self.value, self.constant(0).value))
+
     def total(self) -> ir.Value:
         """Sum over the lanes, in double precision, in lane order."""
         total = ir.Constant(ir.DoubleType(), 0.0)
@@ -179,14 +189,6 @@ class Lanes:
                 element = self.builder.fpext(element, ir.DoubleType())
             total = self.builder.fadd(total, element)
         return total
-
-
-def polynomial(x, coefficients):
-    """Horner's rule, highest power first."""
-    result = coefficients[0]
-    for coefficient in coefficients[1:]:
-        result = result * x + coefficient
-    return result
 
 
 def tanh(x: Lanes) -> Lanes:
@@ -241,17 +243,145 @@ def _tanh_double(x: Lanes) -> Lanes:
 
 def _exp_double(x: Lanes) -> Lanes:
     """For 0 <= x <= 40, all that tanh asks for."""
-    builder = x.builder
+    ratio, power = _exp_parts_double(x)
+    integers, width = _integers(x)
+    shifted = x.builder.shl(x.builder.fptosi(power.value, integers), _splat(integers, width))
+    bits = x.builder.add(x.builder.bitcast(ratio.value, integers), shifted)
+    return Lanes(x.builder, x.builder.bitcast(bits, x.type))
+
+
+def _exp_parts_double(x: Lanes) -> tuple[Lanes, Lanes]:
+    """``exp(x)`` as a number near 1 and a power of 2."""
     power = (x * 1.4426950408889634073599 + 0.5).intrinsic("llvm.floor")
     rest = x - power * 6.93145751953125e-1 - power * 1.42860682030941723212e-6
     square = rest * rest
     numerator = rest * polynomial(square, _EXP_P)
-    ratio = 1.0 + 2.0 * numerator / (polynomial(square, _EXP_Q) - numerator)
-    integers = ir.VectorType(INT64, x.type.count)
+    return 1.0 + 2.0 * numerator / (polynomial(square, _EXP_Q) - numerator), power
+
+
+# Cephes again.
+_EXP_SINGLE = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
+
+
+def _exp_parts_single(x: Lanes) -> tuple[Lanes, Lanes]:
+    power = (x * 1.44269504088896341 + 0.5).intrinsic("llvm.floor")
+    rest = x - power * 0.693359375 - power * -2.12194440e-4
+    return polynomial(rest, _EXP_SINGLE) * (rest * rest) + rest + 1.0, power
+
+
+def exp(x: Lanes) -> Lanes:
+    """Error at most 2 units in the last place; 0 and infinity beyond the range of the type."""
+    parts, bound = (_exp_parts_double, 750.0) if x.is_double else (_exp_parts_single, 105.0)
+    ratio, power = parts(_clip(x, bound))
+    half = (power * 0.5).intrinsic("llvm.floor")  # a power of 2 may be no number, its root is one
+    result = ratio * _power_of_two(half) * _power_of_two(power - half)
+    return x.choose("==", x, result, x)
+
+
+def _power_of_two(power: Lanes) -> Lanes:
+    """2 to a whole number."""
+    builder, (integers, width) = power.builder, _integers(power)
     exponent = builder.fptosi(power.value, integers)
-    shifted = builder.shl(exponent, ir.Constant(integers, [52] * x.type.count))
-    bits = builder.add(builder.bitcast(ratio.value, integers), shifted)
-    return Lanes(builder, builder.bitcast(bits, x.type))
+    biased = builder.add(exponent, _splat(integers, _bias(power)))
+    return Lanes(builder, builder.bitcast(builder.shl(biased, _splat(integers, width)), power.type))
+
+
+def _integers(x: Lanes) -> tuple[ir.VectorType, int]:
+    """Integers as wide as the numbers, and the bits of a number's fraction."""
+    return ir.VectorType(INT64 if x.is_double else INT32, x.type.count), 52 if x.is_double else 23
+
+
+def _bias(x: Lanes) -> int:
+    """What is added to the exponent of a number in its bits."""
+    return 1023 if x.is_double else 127
+
+
+def _splat(integers: ir.VectorType, number: int) -> ir.Constant:
+    return ir.Constant(integers, [number] * integers.count)
+
+
+_LOG_P = (
+    1.01875663804580931796e-4,
+    4.97494994976747001425e-1,
+    4.70579119878881725854e0,
+    1.44989225341610930846e1,
+    1.79368678507819816313e1,
+    7.70838733755885391666e0,
+)
+_LOG_Q = (
+    1.0,
+    1.12873587189167450590e1,
+    4.52279145837532221105e1,
+    8.29875266912776603211e1,
+    7.11544750618563894466e1,
+    2.31251620126765340583e1,
+)
+_LOG_SINGLE = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)
+
+
+def log(x: Lanes) -> Lanes:
+    """Error at most 2 units in the last place; -infinity at 0, NaN below."""
+    zero, infinity = x.constant(0.0), x.constant(np.inf)
+    rest, power = _log_parts(x)
+    square = rest * rest
+    if x.is_double:
+        tail = rest * (square * polynomial(rest, _LOG_P) / polynomial(rest, _LOG_Q))
+    else:
+        tail = rest * square * polynomial(rest, _LOG_SINGLE)
+    result = rest + (tail - 2.121944400546905827679e-4 * power - 0.5 * square)
+    result = result + 0.693359375 * power
+    result = x.choose(">", zero, result, x.choose("==", zero, -infinity, x.constant(np.nan)))
+    return x.choose("<", infinity, result, x)
+
+
+def _log_parts(x: Lanes) -> tuple[Lanes, Lanes]:
+    """The rest and power of ``x = (1 + rest) 2^power``, the rest between -0.3 and 0.42."""
+    builder, (integers, width) = x.builder, _integers(x)
+    tiny = x.constant(np.finfo(np.float64 if x.is_double else np.float32).tiny)
+    one, none = x.constant(1.0), x.constant(0.0)
+    lifted = x.choose("<", tiny, x * 2.0**width, x)  # a denormal number has no exponent
+    bits = builder.bitcast(lifted.value, integers)
+    exponent = builder.sub(
+        builder.lshr(bits, _splat(integers, width)), _splat(integers, _bias(x) - 1)
+    )
+    fraction = builder.or_(
+        builder.and_(bits, _splat(integers, 2**width - 1)),
+        _splat(integers, (_bias(x) - 1) << width),  # between 1/2 and 1
+    )
+    part = Lanes(builder, builder.bitcast(fraction, x.type))
+    power = Lanes(builder, builder.sitofp(exponent, x.type))
+    power = power - x.choose("<", tiny, x.constant(width), none)
+    root = x.constant(0.5**0.5)
+    return (
+        part.choose("<", root, part + part, part) - 1.0,
+        power - part.choose("<", root, one, none),
+    )
+
+
+def log1p(x: Lanes) -> Lanes:
+    """log(1 + x), as accurate for small x: the rounding of 1 + x is made up for."""
+    above = 1.0 + x
+    there = above - 1.0
+    result = log(above) * (x / there)
+    result = there.choose("==", x.constant(0.0), x, result)
+    return above.choose("==", x.constant(np.inf), above, result)
 
 
 def _clip(x: Lanes, bound: float) -> Lanes:
@@ -272,6 +402,9 @@ def _sign(x: Lanes) -> Lanes:
 
 _UFUNCS: dict[np.ufunc, Callable] = {
     np.tanh: tanh,
+    np.exp: exp,
+    np.log: log,
+    np.log1p: log1p,
     np.sqrt: lambda x: x.intrinsic("llvm.sqrt"),
     np.absolute: absolute,
     np.sign: _sign,
@@ -349,7 +482,7 @@ class Memory:
         """``count`` vectors, ``stride`` apart."""
         return tuple(self.load(offset) for offset in self._offsets(first, stride, count))
 
-    def store_all(self, values: tuple[Lanes, ...], first, stride) -> None:
+    def store_all(self, values: Sequence[Lanes], first, stride) -> None:
         for value, offset in zip(values, self._offsets(first, stride, len(values)), strict=True):
             self.store(value, offset)
 

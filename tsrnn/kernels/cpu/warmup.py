@@ -24,6 +24,7 @@ _NETWORK_KERNELS = (
     data.read_numbers,
     data.read_targets,
     data.read_weights,
+    data.read_scales,
     data.look_up,
     data.add_to_table,
     data.clear_gradient,
@@ -45,7 +46,8 @@ def compile_all(cells, dtypes, losses, optimizers) -> None:
     makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)
     makers += [(step, cell) for cell in cells for step in steps]
-    makers += [(passes.loss_pass, loss, weighted) for loss in losses for weighted in (False, True)]
+    sizes = [(loss, len(loss().settings)) for loss in losses]
+    makers += [(passes.loss_pass, *loss, weighted) for loss in sizes for weighted in (False, True)]
     makers += [(passes.optimizer_pass, optimizer) for optimizer in optimizers]
     reals = [getattr(types, np.dtype(dtype).name) for dtype in dtypes]
     kernels = [kernel(make, *what, real) for real in reals for make, *what in makers]

@@ -28,7 +28,8 @@ The head's, with a row for each window and position:
 - ``KNOWN``, one for each group of outputs: what is known of the steps they belong to;
 - ``LAGS (width / L, rows, L)``: the last values of one target and a 1, and ``SKIPPED (panels, rows,
   L)``: what the skip path makes of them;
-- ``PREDICTED``, which becomes its derivative, ``TARGET`` and ``WEIGHT``.
+- ``PREDICTED``, which becomes its derivative: the first number of all values, then the second;
+- ``TARGET``, ``WEIGHT``, ``SCALE``.
 """
 
 from dataclasses import dataclass, replace
@@ -180,9 +181,10 @@ class Workspace:
         self.head_panel = self.positions * self.step + layout.lanes
         output_size = layout.output_panels * self.head_panel
         self.features = self._place(layout.feature_width // layout.lanes * self.head_panel)
-        self.predicted = self._place(output_size)
+        self.predicted = self._place(layout.architecture.numbers * output_size)
         self.target = self._place(output_size)
         self.weight = self._place(output_size)
+        self.scale = self._place(output_size)
         self.known = [
             self._place(block.width // layout.lanes * self.panel) for block in layout.known_blocks
         ]
