@@ -227,7 +227,8 @@ class Trainer:
             self.engine.parameters[:] = before
             self.failure = _divergence(epoch, losses, norms, settings)
             return
-        for learner, loss in zip(active.values(), losses @ counts, strict=True):
+        totals = (losses * counts).sum(axis=1)  # no BLAS: its threads would show in the last bits
+        for learner, loss in zip(active.values(), totals, strict=True):
             learner.losses.append(float(loss) / self.windows_per_epoch)
         if self._validation:
             self._validate(active)
