@@ -63,7 +63,7 @@ def time_in_turns(
     about ``BLOCK_SECONDS``, after a pause in which the threads of the one before, which wait for
     more work in a loop (OpenBLAS's for 27 ms), go to sleep. The first call ever is not timed (it
     compiles), nor is the first of a block (caches are cold), save for contenders so slow that one
-    call fills a block.
+    call fills a block. One whose calls do ``steps_in_a_call`` steps is given seconds per step.
     """
     blocks = {name: _timed_block(call) for name, call in contenders.items()}
     deadline = time.perf_counter() + seconds * len(contenders)
@@ -72,13 +72,14 @@ def time_in_turns(
 
 def _timed_block(call: Callable[[], object]) -> Callable[[], float]:
     call()
+    steps = getattr(call, "steps_in_a_call", 1)
     calls = max(1, round(BLOCK_SECONDS / _seconds(call, 1)))
 
     def block() -> float:
         time.sleep(PAUSE_SECONDS)
         if calls > 1:
             call()
-        return _seconds(call, calls) / calls
+        return _seconds(call, calls) / calls / steps
 
     return block
 

@@ -12,6 +12,9 @@ from typing import Any
 BATCHES_PER_EPOCH = 50
 
 
+STEPS_SIZE = 10**6  # batch * time steps * hidden units in a call, if there are several steps
+
+
 def train_step(
     cell: str,
     batch: int,
@@ -37,26 +40,30 @@ def train_step(
     Returns
     -------
     callable
-        Each call does one step and changes the weights.
+        Each call does ``steps_in_a_call`` steps, as an epoch does, and changes the weights.
     """
     import numpy as np
 
-    from tsrnn.kernels import Turn
+    from tsrnn.kernels import Turn, WindowSet
     from tsrnn.losses import SquaredError
     from tsrnn.optimizers import Adam
 
     engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
     loss, adam = SquaredError(), Adam()
-    memory, seeds = engine.optimizer_memory(adam), np.zeros(1, np.int64)
-    taken = 0
+    memory, taken = engine.optimizer_memory(adam), 0
+    at_once = max(1, STEPS_SIZE // (batch * steps * hidden))
+    once = windows.windows
+    where = (np.concatenate([part] * at_once) for part in (once.starts, once.location, once.scale))
+    epoch, seeds = WindowSet(once.series, *where, steps), np.zeros(at_once, np.int64)
 
-    def step() -> None:
+    def train() -> None:
         nonlocal taken
-        taken += 1
-        turn = Turn(windows.windows, adam.at(taken, 1e-3), seeds)
+        turn = Turn(epoch, adam.at(taken + np.arange(1, at_once + 1), 1e-3), seeds)
         engine.train({0: turn}, batch, loss, memory, clip_norm=1.0)
+        taken += at_once
 
-    return step
+    train.steps_in_a_call = at_once  # type: ignore[attr-defined]  # for harness
+    return train
 
 
 def inference(
