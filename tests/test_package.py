@@ -22,7 +22,7 @@ def test_a_name_that_is_not_there_is_an_ordinary_mistake():
         tsrnn.RNNForcaster  # noqa: B018 - asking for it is the test
     assert (at.value.name, at.value.obj) == ("RNNForcaster", tsrnn)  # Python guesses from these
     with pytest.raises(ImportError, match="cannot import name 'RNNForcaster' from 'tsrnn'"):
-        from tsrnn import RNNForcaster  # noqa: F401
+        from tsrnn import RNNForcaster  # noqa: F401 - asking for it is the test
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -406,13 +406,14 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         going_on: bool = False,
     ) -> None:
         """Train, then keep what came of it."""
-        again = (model.network.copy(), deepcopy(random)) if self.refit else None
+        refit = self.refit and self.early_stopping
+        again = (model.network.copy(), deepcopy(random)) if refit else None
         afresh = not going_on and not (self.warm_start and hasattr(self, "_model"))
         memory = self._memory if going_on else None
         examples = self._examples(model, panel, afresh, validate=self.early_stopping)
         trainer = Trainer(model.network, examples, settings, random, memory)
         history = trainer.run()
-        if again and self.early_stopping and not (history.failure or trainer.interrupted):
+        if again and not (history.failure or trainer.interrupted):
             model.network.take_over(again[0])
             examples = self._examples(model, panel, afresh, validate=False)
             epochs = trainer.best_epochs

@@ -51,9 +51,10 @@ class Network:
         self.engine = make_engine(architecture, dtype, device, n_members * (n_series or 1))
         axes = [] if n_series is None else [n_series]
         axes += [] if n_members == 1 else [n_members]
-        views = _views(self.engine.parameters, architecture.parameter_shapes())
+        self._by_network = _views(self.engine.parameters, architecture.parameter_shapes())
         self.parameters = {
-            name: values.reshape(*axes, *values.shape[1:]) for name, values in views.items()
+            name: values.reshape(*axes, *values.shape[1:])
+            for name, values in self._by_network.items()
         }
 
     def __reduce__(self) -> tuple:
@@ -115,8 +116,7 @@ class Network:
         and positions have about the length 1. Each network has a generator of its own. A skip path
         is 0.
         """
-        views = _views(self.engine.parameters, self.architecture.parameter_shapes())
-        for name, networks in views.items():
+        for name, networks in self._by_network.items():
             for values, each in zip(networks, random, strict=True):
                 self._initialize(name, values, each)
 
@@ -125,11 +125,10 @@ class Network:
 
         There are weights and biases for each series that has networks of its own, or for all.
         """
-        views = _views(self.engine.parameters, self.architecture.parameter_shapes())
-        for number in range(len(self.engine.parameters)):
-            weight, bias = linear_models[self.series_of(number)]
-            views["skip.weight"][number], views["skip.bias"][number] = weight, bias
-        for name, values in views.items():
+        weights, biases = (self._by_network[f"skip.{name}"] for name in ("weight", "bias"))
+        for number in range(len(weights)):
+            weights[number], biases[number] = linear_models[self.series_of(number)]
+        for name, values in self.parameters.items():
             if name.startswith("head"):
                 values[:] = 0
 

@@ -258,24 +258,23 @@ class Trainer:
 
     def _validate(self, active: dict[int, Learner]) -> None:
         """The scores of the epoch."""
-        for (number, learner), score in zip(active.items(), self._scores(active), strict=True):
-            learner.note(score, self.settings.tol, self.engine.parameters[number])
+        for number, score in self._scores(active).items():
+            active[number].note(score, self.settings.tol, self.engine.parameters[number])
 
     def _validate_start(self) -> None:
         """The linear model's own score, which the network has to improve on."""
-        active = dict(enumerate(self.learners))
-        for (number, learner), score in zip(active.items(), self._scores(active), strict=True):
-            learner.keep_best(score, self.engine.parameters[number])
+        for number, score in self._scores(range(len(self.learners))).items():
+            self.learners[number].keep_best(score, self.engine.parameters[number])
 
-    def _scores(self, active: dict[int, Learner]) -> list[float]:
-        """Mean losses on the validation windows."""
+    def _scores(self, active: Iterable[int]) -> dict[int, float]:
+        """Mean losses on the validation windows, by network."""
         sets = {number: self._validation[self.network.series_of(number)] for number in active}
-        totals, size = np.zeros(len(active)), len(self._validation[0])
+        totals, size = np.zeros(len(sets)), len(self._validation[0])
         for first in range(0, size, _VALIDATION_BATCH):
             count = min(_VALIDATION_BATCH, size - first)
             batches = {number: windows.batch(first, count) for number, windows in sets.items()}
             totals += self.engine.loss(batches, self.loss) * count
-        return [float(total) / size for total in totals]
+        return {number: float(total) / size for number, total in zip(sets, totals, strict=True)}
 
 
 def history_of(learners: list[Learner], failure: str | None) -> History:

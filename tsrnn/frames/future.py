@@ -210,7 +210,7 @@ def _check_static(table: pd.DataFrame, past: Panel, series: np.ndarray) -> None:
         if label not in table.columns or not len(table):
             continue
         given = table[label].to_numpy(object)
-        known = past.covariates[label].to_numpy(object)[past.offsets[1:] - 1][series]
+        known = past.covariates[label].iloc[past.offsets[1:] - 1].to_numpy(object)[series]
         differ = (given != known) & table[label].notna().to_numpy()
         if differ.any():
             row = int(np.argmax(differ))
