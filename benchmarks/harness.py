@@ -25,6 +25,7 @@ Row = Mapping[str, object]
 HERE = Path(__file__).resolve().parent
 BLOCK_SECONDS = 0.05
 PAUSE_SECONDS = 0.05
+WARM_SECONDS = 0.15
 MIN_ROUNDS = 5
 FOREIGN_LIMIT = 0.1  # cores
 LULL_SECONDS = 0.5
@@ -62,8 +63,10 @@ def time_in_turns(
     There are at least so many ``rounds``. In a round every contender has a block of calls lasting
     about ``BLOCK_SECONDS``, after a pause in which the threads of the one before, which wait for
     more work in a loop (OpenBLAS's for 27 ms), go to sleep. The first call ever is not timed (it
-    compiles), nor is the first of a block (caches are cold), save for contenders so slow that one
-    call fills a block. One whose calls do ``steps_in_a_call`` steps is given seconds per step.
+    compiles), nor is what a contender does in the first ``WARM_SECONDS`` of its block: caches are
+    cold, and virtual machines wake the processors of an idle guest on one core and spread them
+    over several only after some 50 ms of work, in which two threads are as slow as one. One whose
+    calls do ``steps_in_a_call`` steps is given seconds per step.
     """
     blocks = {name: _timed_block(call) for name, call in contenders.items()}
     deadline = time.perf_counter() + seconds * len(contenders)
@@ -77,7 +80,8 @@ def _timed_block(call: Callable[[], object]) -> Callable[[], float]:
 
     def block() -> float:
         time.sleep(PAUSE_SECONDS)
-        if calls > 1:
+        warm = time.perf_counter() + WARM_SECONDS
+        while time.perf_counter() < warm:
             call()
         return _seconds(call, calls) / calls / steps
 
