@@ -1,11 +1,10 @@
 """Windows in, predictions out: between the caller's arrays and a tile's matrices."""
 
 from numba import types
-from numba.extending import register_jitable
 
 from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu.context import INT, buffer, network_call
-from tsrnn.kernels.cpu.native import Kernel
+from tsrnn.kernels.cpu.native import Kernel, part_of_kernel
 from tsrnn.kernels.cpu.vectors import lanes
 from tsrnn.kernels.dropout import random_bits
 
@@ -13,7 +12,7 @@ from tsrnn.kernels.dropout import random_bits
 def _windows(real):
     """Series, and starts, locations and inverse scales of the tile's windows, from the context."""
 
-    @register_jitable
+    @part_of_kernel
     def windows(context, targets):
         first = context[c.FIRST]
         return (
@@ -346,7 +345,7 @@ def drop(real) -> Kernel:
     the first unit, and of all units. They number every element that dropout can strike in a batch,
     place by place, window by window.
     """
-    bits_of = register_jitable(random_bits)
+    bits_of = part_of_kernel(random_bits)
 
     def run(context, arguments):
         rows, start, panel, hidden = arguments[0], arguments[1], arguments[2], arguments[3]

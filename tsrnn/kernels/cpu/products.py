@@ -8,10 +8,10 @@ the next. A is read one number at a time, so that its transpose costs no more th
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from tsrnn.kernels.cpu.context import advance, buffer, network_call
-from tsrnn.kernels.cpu.native import Kernel
+from tsrnn.kernels.cpu.native import Kernel, part_of_kernel
 from tsrnn.kernels.cpu.vectors import INT64, Lanes, lanes, lanes_of, machine
 
 TILE_ROWS = machine().tile_rows
@@ -130,7 +130,7 @@ class _TileEmitter:
         return new
 
 
-@register_jitable
+@part_of_kernel
 def _vectors_of_next_tile(panels_left):
     """As wide as registers allow, but 4 panels as 2 + 2 rather than 3 + 1."""
     if panels_left >= TILE_VECTORS and panels_left != TILE_VECTORS + 1:
@@ -138,7 +138,7 @@ def _vectors_of_next_tile(panels_left):
     return min(panels_left, 2)
 
 
-@register_jitable
+@part_of_kernel
 def _slab(depth):
     """Into how long pieces to cut a sum: as few as ``DEPTH`` allows, alike, of whole groups."""
     pieces = (depth + DEPTH - 1) // DEPTH

@@ -3,11 +3,10 @@
 import math
 
 from numba import types
-from numba.extending import register_jitable
 
 from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu.context import INT, INTS, advance, buffer
-from tsrnn.kernels.cpu.native import Kernel, call
+from tsrnn.kernels.cpu.native import Kernel, call, part_of_kernel
 
 FLOAT = types.float64
 
@@ -37,7 +36,7 @@ def steps_kernel(real) -> Kernel:
     return Kernel(steps, f"steps-{real}", (INT, INTS))
 
 
-@register_jitable
+@part_of_kernel
 def _go_to(context, step):
     """Points a worker from the batch before to that of ``step``."""
     if context[c.DROPOUT_LIMIT]:
@@ -48,7 +47,7 @@ def _go_to(context, step):
         context[c.INVERSE_SCALE] += context[c.LOCATION_BYTES]
 
 
-@register_jitable
+@part_of_kernel
 def _carry(context, changed):
     """A batch through the network, ``changed`` of whose packed weights are no longer the same.
 
@@ -63,7 +62,7 @@ def _carry(context, changed):
         call(context[c.COLLECT], (context,))
 
 
-@register_jitable
+@part_of_kernel
 def _mean_loss(context):
     """Of the batch: the sum over tiles, in order, by the number of values."""
     losses, total = buffer(FLOAT, context, c.LOSSES, 0), 0.0
@@ -75,7 +74,7 @@ def _mean_loss(context):
 def _update(real):
     """The step itself; False if there is none to take."""
 
-    @register_jitable
+    @part_of_kernel
     def update(context, step):
         norm = math.sqrt(buffer(FLOAT, context, c.SQUARE, 0)[0])
         buffer(FLOAT, context, c.STEP_NORMS, step)[0] = norm
