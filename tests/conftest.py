@@ -37,6 +37,7 @@ def problem():
         columns=None,
         decoder=False,
         segment=0,
+        lags=(),
         weighted=False,
         skip=0,
         rows=60,
@@ -49,7 +50,7 @@ def problem():
         sizes = hidden, layers, directions, horizon
         decoder = decoder or segment > 0
         architecture = Architecture(
-            cell, columns, *sizes, decoder, skip=skip, segment=segment, numbers=numbers
+            cell, columns, *sizes, decoder, skip, segment, numbers, tuple(lags)
         )
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
@@ -57,7 +58,7 @@ def problem():
         for i, categories in enumerate(columns.categories):
             series[:, columns.numbers + i] = random.integers(-1, categories, rows)
         weights = random.uniform(0, 2, rows).astype(dtype) if weighted else None
-        starts = random.integers(0, rows - steps - horizon, count)
+        starts = random.integers(architecture.lead, rows - steps - horizon, count)
         location = random.normal(size=(count, inputs))
         scale = random.uniform(0.5, 2, (count, inputs))
         if counts:

@@ -166,13 +166,19 @@ def inputs_with_pytorch(torch, architecture, parameters, batch):
             found.append(torch.where(codes[..., None] < 0, torch.zeros_like(vector), vector))
         return found
 
+    def lagged(places):
+        rows = [_rows_with_pytorch(torch, batch, places + 1 - lag) for lag in architecture.lags]
+        return [_normalised_with_pytorch(torch, batch, some) for some in rows]
+
     tables = range(len(columns.categories))
     first_known = columns.targets + columns.past
-    past = _rows_with_pytorch(torch, batch, torch.arange(steps))
+    here, ahead = torch.arange(steps), steps - 1 + torch.arange(architecture.horizon)
+    past = _rows_with_pytorch(torch, batch, here)
     y = _normalised_with_pytorch(torch, batch, past)
-    x = [y, past[:, :, columns.targets : columns.numbers], *vectors(past, tables)]
-    future = _rows_with_pytorch(torch, batch, steps - 1 + torch.arange(architecture.horizon))
-    known = vectors(future, tables[len(columns.past_categories) :])
+    numbers = past[:, :, columns.targets : columns.numbers]
+    x = [y, numbers, *lagged(here), *vectors(past, tables)]
+    future = _rows_with_pytorch(torch, batch, ahead)
+    known = [*lagged(ahead), *vectors(future, tables[len(columns.past_categories) :])]
     known = torch.cat([future[:, :, first_known : columns.numbers], *known], dim=2)
     return torch.cat(x, dim=2), known
 

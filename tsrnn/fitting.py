@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     if forecaster.lookback is not None:
         _check_segments("lookback", int(forecaster.lookback), segment)
         return int(forecaster.lookback)
-    horizon, rows = int(forecaster.horizon), int(np.median(panel.lengths))
+    horizon, lead = int(forecaster.horizon), max(lags_of(forecaster), default=1) - 1
+    rows = int(np.median(panel.lengths)) - lead
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
     return max(1, min(wanted, rows // 3, rows - horizon) // segment) * segment
@@ -57,6 +59,25 @@ def block_of(forecaster: Any) -> int:
     return 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
 
 
+def lags_of(forecaster: Any) -> tuple[int, ...]:
+    """The seasonal lags; what lies so far back is known of every step that is forecast at once."""
+    lags = () if forecaster.seasonal_lags is None else tuple(forecaster.seasonal_lags)
+    block = block_of(forecaster)
+    for lag in lags:
+        if not isinstance(lag, Integral) or isinstance(lag, bool):
+            raise TypeError(f"seasonal_lags are whole numbers of steps; got {lag!r}.")
+        if lag < block:
+            fitting = -(-block // max(1, int(lag))) * max(1, int(lag))
+            raise ValueError(
+                f"seasonal_lags has {lag}, and the network forecasts {block} steps at once: for the "
+                f"last of them the value {lag} steps before is not known yet. Use {fitting}, or a "
+                "shorter horizon."
+            )
+    if len(set(lags)) < len(lags):
+        raise ValueError(f"seasonal_lags has the same lag twice: {[*lags]}.")
+    return tuple(map(int, lags))
+
+
 def roles_of(forecaster: Any) -> Roles:
     """What the columns of the data mean, and what is done about gaps."""
     past, static = (
@@ -69,15 +90,16 @@ def roles_of(forecaster: Any) -> Roles:
 
 def trainable(forecaster: Any, panel: Panel, lookback: int) -> Panel:
     """The series that windows fit into; ``short_series`` says what becomes of the others."""
-    block = block_of(forecaster)
-    needs = f"lookback {lookback} + horizon {block} need {lookback + block}"
-    return _long_enough(panel, "series", lookback + block, needs, forecaster.short_series)
+    block, lead = block_of(forecaster), max(lags_of(forecaster), default=1) - 1
+    total, before = lead + lookback + block, f"seasonal lag {lead + 1} - 1 + " if lead else ""
+    needs = f"{before}lookback {lookback} + horizon {block} need {total}"
+    return _long_enough(panel, "series", total, needs, forecaster.short_series)
 
 
-def readable(forecaster: Any, history: Panel, lookback: int) -> Panel:
+def readable(forecaster: Any, history: Panel, rows: int) -> Panel:
     """The series that the network can read to forecast what follows them."""
-    needs = f"the network reads the last {lookback}"
-    return _long_enough(history, "history", lookback, needs, forecaster.short_series)
+    needs = f"the network reads the last {rows}"
+    return _long_enough(history, "history", rows, needs, forecaster.short_series)
 
 
 def to_forecast(
@@ -87,7 +109,7 @@ def to_forecast(
     past, roles = forecaster._model.history, forecaster._roles
     if history is not None:
         past = read_history(history, X_history, past, roles)
-        past = readable(forecaster, past, forecaster.lookback_)
+        past = readable(forecaster, past, forecaster._model.network.rows_read)
     elif X_history is not None:
         raise ValueError("X_history goes with a history; history is missing.")
     return past, None if X is None else read_future(X, past, roles)
@@ -131,7 +153,8 @@ def new_model(
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
     scaler = SeriesScaler.fitted(panel.targets, panel.offsets, loss.units, panel.season)
-    return Model(network, encoder, scaler, panel.tail(lookback), int(forecaster.horizon), loss)
+    history = panel.tail(network.rows_read)
+    return Model(network, encoder, scaler, history, int(forecaster.horizon), loss)
 
 
 def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
@@ -172,7 +195,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
             "With pooling='local' each series has its own network: pass the same series in the "
             f"same order; {panel.label(place)} stands where {model.history.label(place)} was."
         )
-    history, scaler = panel.tail(network.lookback), model.scaler_of(panel)
+    history, scaler = panel.tail(network.rows_read), model.scaler_of(panel)
     return replace(model, network=network, scaler=scaler, history=history, loss=loss)
 
 
@@ -231,6 +254,7 @@ def _architecture(
         skip=lookback if forecaster.linear_skip else 0,
         segment=segment,
         numbers=loss.numbers,
+        lags=lags_of(forecaster),
     )
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
@@ -248,13 +272,13 @@ def _architecture(
 def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
     """The windows to learn from, and perhaps some to validate on."""
     network = model.network
-    lookback, block = network.lookback, network.architecture.horizon
-    channels = model.channels
+    lookback, channels = network.lookback, model.channels
+    lead, block = network.architecture.lead, network.architecture.horizon
     firsts = np.arange(channels) * panel.n_rows
     offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
     gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
     pairs = [
-        _windows_of(forecaster, part, gaps, lookback, block, validate)
+        _windows_of(forecaster, part, gaps, (lead, lookback, block), validate)
         for part in _parts(offsets, network.n_series)
     ]
     training, validation = map(list, zip(*pairs, strict=True))
@@ -302,12 +326,15 @@ def _windows_of(
     forecaster: Any,
     offsets: np.ndarray,
     gaps: np.ndarray | None,
-    lookback: int,
-    block: int,
+    steps: tuple[int, int, int],
     validate: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Starts of the windows of some series: to learn from, to validate on (perhaps none)."""
-    training = window_starts(offsets, lookback, block)
+    """Starts of the windows of some series: to learn from, to validate on (perhaps none).
+
+    ``steps`` are those in front of a window, in it, and of its forecast.
+    """
+    lead, lookback, block = steps
+    training = window_starts(offsets, lead + lookback, block) + lead
     validation = training[:0]
     if validate:
         fraction = float(forecaster.validation_fraction)

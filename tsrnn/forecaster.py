@@ -74,6 +74,11 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
         a learned vector of its position (Lin et al., 2023, "SegRNN"). For strategy "direct", and
         lookbacks and horizons that are multiples of it; the default lookback is rounded to one.
+    seasonal_lags : list of int, default=None
+        Also read, for every step, the targets so many steps before it: ``[168]`` for what was a
+        week ago of hourly data. Lags are as long as the horizon at least, so that they are known
+        of each step to come, and read like a covariate known in advance. They reach back behind
+        the lookback, at the price of that many more rows that a forecast needs.
     supervision : {"window", "sequence"}, default="window"
         Learn from one window a forecast; or run along the series, over up to two lookbacks at a
         time, and learn from the forecasts after every step of the second one: nearly the work of
@@ -216,6 +221,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         strategy: str = "direct",
         linear_skip: bool = False,
         segment_length: int | None = None,
+        seasonal_lags: Any = None,
         supervision: str = "window",
         normalize: str | None = "standard",
         loss: str = "mse",
@@ -262,6 +268,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         self.strategy = strategy
         self.linear_skip = linear_skip
         self.segment_length = segment_length
+        self.seasonal_lags = seasonal_lags
         self.supervision = supervision
         self.normalize = normalize
         self.loss = loss

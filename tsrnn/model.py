@@ -25,7 +25,7 @@ class Task:
     past : Panel
         The series that they continue.
     scaler : SeriesScaler
-    history : ndarray, shape (channels * past.n_series, lookback, columns)
+    history : ndarray, shape (channels * past.n_series, rows read, columns)
     known : ndarray, shape (channels * past.n_series, reach, known columns)
     series : ndarray of int64, shape (channels * past.n_series,)
         For ``Network.forecast``.
@@ -59,7 +59,7 @@ class Model:
     scaler : SeriesScaler
         Of the series in ``history``.
     history : Panel
-        The last ``lookback`` rows of each series.
+        The last rows of each series, as many as the network reads.
     horizon : int
         Steps of a forecast that nobody asked to be of another length.
     loss : Loss
@@ -214,10 +214,10 @@ class Model:
         return (firsts[:, None] + places).ravel()
 
     def _last_rows(self, past: Panel, scaler: SeriesScaler) -> np.ndarray:
-        """What the network reads, of shape (channels * series, lookback, columns)."""
-        lookback = self.network.lookback
-        past = past if (past.lengths == lookback).all() else past.tail(lookback)
-        return self.rows(past, scaler).reshape(self.channels * past.n_series, lookback, -1)
+        """What the network reads, of shape (channels * series, rows read, columns)."""
+        count = self.network.rows_read
+        past = past if (past.lengths == count).all() else past.tail(count)
+        return self.rows(past, scaler).reshape(self.channels * past.n_series, count, -1)
 
     def _known(
         self,

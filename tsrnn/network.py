@@ -57,6 +57,11 @@ class Network:
             for name, values in self._by_network.items()
         }
 
+    @property
+    def rows_read(self) -> int:
+        """Rows that a forecast needs: the lookback, and those in front of it for seasonal lags."""
+        return self.lookback + self.architecture.lead
+
     def __reduce__(self) -> tuple:
         """Pickled by its parameters: an engine is bound to the memory of its process."""
         settings = self.lookback, self.normalize, self.dtype, self.device
@@ -180,7 +185,7 @@ class Network:
 
         Parameters
         ----------
-        history : ndarray, shape (paths, lookback, columns)
+        history : ndarray, shape (paths, rows_read, columns)
             The last rows, of the network's dtype; see ``Columns`` for what a row holds. Each series
             has as many paths, one after another.
         known : ndarray, shape (paths, steps, known columns)
@@ -202,24 +207,24 @@ class Network:
         """
         draw = draw or loss.point
         columns, block = self.architecture.columns, self.architecture.horizon
-        blocks = -(-steps // block)
-        shape = (len(history), self.lookback + blocks * block, columns.width)
+        blocks, past = -(-steps // block), self.rows_read
+        shape = (len(history), past + blocks * block, columns.width)
         rolled = np.empty(shape, history.dtype)
-        rolled[:, : self.lookback] = history
-        rolled[:, self.lookback :] = history[:, -1:]
+        rolled[:, :past] = history
+        rolled[:, past:] = history[:, -1:]
         # A row holds what is known of the next one.
-        rolled[:, self.lookback - 1 : self.lookback - 1 + steps, columns.known_places] = known
+        rolled[:, past - 1 : past - 1 + steps, columns.known_places] = known
         rows = rolled.reshape(-1, columns.width)
         ahead = np.empty((loss.numbers, len(rolled), blocks * block, columns.targets), rows.dtype)
         for first in range(0, blocks * block, block):
-            starts = np.arange(len(rolled)) * shape[1] + first
+            starts = np.arange(len(rolled)) * shape[1] + self.architecture.lead + first
             windows = self.windows(rows, starts)
             found = self._parameters(windows, series, loss)
             found = loss.moved(found, windows.location[:, None], windows.scale[:, None])
-            end = first + self.lookback
+            end = first + past
             ahead[:, :, first : first + block] = found
             rolled[:, end : end + block, : columns.targets] = draw(found)
-        values = rolled[:, self.lookback : self.lookback + steps, : columns.targets]
+        values = rolled[:, past : past + steps, : columns.targets]
         return ahead[:, :, :steps], values
 
     def _parameters(self, windows: WindowSet, series: np.ndarray, loss: Any) -> tuple:

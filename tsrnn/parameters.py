@@ -28,6 +28,7 @@ CONSTRAINTS: dict[str, list] = {
     "strategy": [StrOptions({"direct", "recursive", "seq2seq"})],
     "linear_skip": ["boolean"],
     "segment_length": [COUNT, None],
+    "seasonal_lags": LABELS,
     "supervision": [StrOptions({"window", "sequence"})],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],

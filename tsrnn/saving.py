@@ -143,7 +143,7 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     _check(network.n_series in (None, n_series), "the networks of series")
     shape = (history.n_series, history.n_targets)
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
-    _check(bool((history.lengths >= network.lookback).all()), "the last rows")
+    _check(bool((history.lengths >= network.rows_read).all()), "the last rows")
     return Model(network, encoder, scaler, history, int(facts["horizon"]), loss)
 
 
@@ -183,6 +183,8 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     segment = architecture.segment or 1
     _check(lookback % segment == architecture.horizon % segment == 0, "the segments")
     _check(architecture.decoder or not architecture.segment, "the segments")
+    lags = architecture.lags
+    _check(all(type(lag) is int and lag >= architecture.horizon for lag in lags), "the lags")
     _check(normalize in (*NORMALIZATIONS, "size"), "the normalisation")
     _check(dtype in ("float32", "float64"), "the precision")
     # before anything of this size is allocated

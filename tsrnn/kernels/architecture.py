@@ -56,6 +56,9 @@ class Architecture(NamedTuple):
     decoder's steps stand side by side instead of one after another: each starts from the last
     states, and reads a learned vector of its own and what is known of its rows.
 
+    With lags, the targets so many rows before a step are part of what is known of it: lags are no
+    shorter than the horizon.
+
     A loss may want several numbers for each value; the head gives first ones first.
     """
 
@@ -71,6 +74,8 @@ class Architecture(NamedTuple):
     """Rows of a segment; 0 for none. Takes a decoder, and divides horizon and windows."""
     numbers: int = 1
     """That the head gives for each value forecast."""
+    lags: tuple[int, ...] = ()
+    """In rows."""
 
     @property
     def equations(self) -> Cell:
@@ -82,14 +87,25 @@ class Architecture(NamedTuple):
         return tuple(min(32, (count + 1) // 2) for count in self.columns.categories)
 
     @property
+    def lead(self) -> int:
+        """Rows in front of a window that are read for its lags."""
+        return max(self.lags, default=1) - 1
+
+    @property
+    def lagged(self) -> int:
+        """Targets that are known of each step."""
+        return len(self.lags) * self.columns.targets
+
+    @property
     def inputs(self) -> int:
-        """Numbers of a row, then vectors of its categories."""
-        return self.columns.numbers + sum(self.embedding_sizes)
+        """Numbers of a row, lagged targets of the next one, then vectors of its categories."""
+        return self.columns.numbers + self.lagged + sum(self.embedding_sizes)
 
     @property
     def future_inputs(self) -> int:
         """The same of what is known in advance."""
-        return self.columns.known + sum(self.embedding_sizes[len(self.columns.past_categories) :])
+        vectors = sum(self.embedding_sizes[len(self.columns.past_categories) :])
+        return self.columns.known + self.lagged + vectors
 
     @property
     def positions(self) -> int:

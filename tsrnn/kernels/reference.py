@@ -137,6 +137,9 @@ class Reference:
         if not future:
             past = values[:, :, columns.targets : columns.targets + columns.past]
             parts = [_normalised(batch, values[:, :, : columns.targets]), past, *parts]
+        for lag in self.architecture.lags:
+            earlier = _rows(batch, rows + 1 - lag)
+            parts.append(_normalised(batch, earlier[:, :, : columns.targets]))
         for i, codes in self._codes(values, future):
             table = self.parameters[f"embedding.{i}"]
             parts.append(np.where(codes[:, :, None] < 0, 0, table[np.maximum(codes, 0)]))

@@ -30,17 +30,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Reads:
-    """What is read of a row: targets, a run of numbers, vectors of categories, in this order."""
+    """What is read of a row: targets, a run of numbers, targets of earlier rows, categories.
+
+    Those lie so many rows before the next one; categories are read as vectors.
+    """
 
     targets: int
     first_number: int
     numbers: int
+    lags: tuple[int, ...]
+    lagged: int
     tables: tuple[Table, ...]
 
     @property
     def embedded(self) -> int:
         """Where the vectors of categories begin."""
-        return self.targets + self.numbers
+        return self.targets + self.numbers + self.lagged
 
     @property
     def embedded_width(self) -> int:
@@ -228,9 +233,10 @@ class Layout:
             tables.append(Table(columns.numbers + i, size, *places))
         self.tables_gradient = (first, self.gradient_size - first)
         targets, known = columns.targets, tuple(tables[len(columns.past_categories) :])
+        lagged = self.architecture.lags, self.architecture.lagged
         return (
-            Reads(targets, targets, columns.past + columns.known, tuple(tables)),
-            Reads(0, targets + columns.past, columns.known, known),
+            Reads(targets, targets, columns.past + columns.known, *lagged, tuple(tables)),
+            Reads(0, targets + columns.past, columns.known, *lagged, known),
         )
 
     def _pack_segments(

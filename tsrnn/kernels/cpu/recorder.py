@@ -71,13 +71,17 @@ class Recorder:
     def read(self, reads: Reads, row: int, target: int, panel: int, first: int) -> None:
         """What ``reads`` says of a row of each window, to the columns of TARGET from ``first``."""
         where = target, panel
+        targets = self.layout.architecture.columns.targets
         if reads.targets:
-            self.add(data.read_inputs, row, self.rows, reads.targets, self.width, *where, first)
+            self.add(data.read_inputs, row, self.rows, targets, self.width, *where, first)
         first += reads.targets
         if reads.numbers:
             columns = self.width, reads.first_number, reads.numbers
             self.add(data.read_numbers, row, self.rows, *columns, *where, first)
         first += reads.numbers
+        for lag in reads.lags:
+            self.add(data.read_inputs, row + 1 - lag, self.rows, targets, self.width, *where, first)
+            first += targets
         for table in reads.tables:
             source = self.width, table.column, table.weights, table.size
             self.add(data.look_up, row, self.rows, *source, *where, first)
