@@ -38,6 +38,7 @@ def problem():
         decoder=False,
         segment=0,
         lags=(),
+        residual=False,
         weighted=False,
         skip=0,
         rows=60,
@@ -50,7 +51,7 @@ def problem():
         sizes = hidden, layers, directions, horizon
         decoder = decoder or segment > 0
         architecture = Architecture(
-            cell, columns, *sizes, decoder, skip, segment, numbers, tuple(lags)
+            cell, columns, *sizes, decoder, skip, segment, numbers, tuple(lags), residual
         )
         engine = make_engine(architecture, dtype, "cpu")
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)

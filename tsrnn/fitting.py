@@ -255,6 +255,7 @@ def _architecture(
         segment=segment,
         numbers=loss.numbers,
         lags=lags_of(forecaster),
+        residual=bool(forecaster.residual),
     )
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks

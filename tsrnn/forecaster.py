@@ -55,6 +55,9 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         Of the plain RNN. The other cells have tanh.
     bidirectional : bool, default=False
         Read the window backward as well, with weights of its own.
+    residual : bool, default=False
+        From the second layer on, hand up what a layer reads beside what it gives: the layer above,
+        or the head, reads their sum (Wu et al., 2016). Deep networks are easier to train so.
     dropout : float in [0, 1), default=0.0
         Share of a layer's outputs hidden from the layer above while training; nothing to do with
         one layer, except with ``segment_length``, where the head is the layer above.
@@ -217,6 +220,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         num_layers: int = 1,
         activation: str = "tanh",
         bidirectional: bool = False,
+        residual: bool = False,
         dropout: float = 0.0,
         strategy: str = "direct",
         linear_skip: bool = False,
@@ -264,6 +268,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         self.num_layers = num_layers
         self.activation = activation
         self.bidirectional = bidirectional
+        self.residual = residual
         self.dropout = dropout
         self.strategy = strategy
         self.linear_skip = linear_skip

@@ -24,6 +24,7 @@ CONSTRAINTS: dict[str, list] = {
     "num_layers": [COUNT],
     "activation": [StrOptions({"tanh", "relu"})],
     "bidirectional": ["boolean"],
+    "residual": ["boolean"],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "strategy": [StrOptions({"direct", "recursive", "seq2seq"})],
     "linear_skip": ["boolean"],

@@ -179,7 +179,9 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     _check(min(columns.targets, *architecture[2:6], lookback) > 0, "the sizes")
     _check(type(architecture.numbers) is int and architecture.numbers > 0, "the sizes")
     _check(architecture.skip in (0, lookback), "the sizes")
-    _check(architecture.cell in CELLS and type(architecture.decoder) is bool, "the network")
+    _check(architecture.cell in CELLS, "the network")
+    switches = architecture.decoder, architecture.residual
+    _check(all(type(switch) is bool for switch in switches), "the network")
     segment = architecture.segment or 1
     _check(lookback % segment == architecture.horizon % segment == 0, "the segments")
     _check(architecture.decoder or not architecture.segment, "the segments")

@@ -56,6 +56,9 @@ class Architecture(NamedTuple):
     decoder's steps stand side by side instead of one after another: each starts from the last
     states, and reads a learned vector of its own and what is known of its rows.
 
+    In a residual network what a layer reads is handed up beside what it gives, from the second
+    layer on: the layer above, or the head, reads the sum of both.
+
     With lags, the targets so many rows before a step are part of what is known of it: lags are no
     shorter than the horizon.
 
@@ -76,6 +79,7 @@ class Architecture(NamedTuple):
     """That the head gives for each value forecast."""
     lags: tuple[int, ...] = ()
     """In rows."""
+    residual: bool = False
 
     @property
     def equations(self) -> Cell:

@@ -231,11 +231,12 @@ class Stack:
     ):
         self.prefix, self.hidden = prefix, network.architecture.hidden_size
         cell, self.layers = network.architecture.equations, []
+        self.residual, below = network.architecture.residual, 0
         for layer in range(network.architecture.num_layers):
             mask = np.ones_like(x)
             if layer > 0 and dropout > 0:
                 mask = _dropout_mask(x, first_place + layer * len(x), dropout, seed)
-            x = x * mask
+            x = x * mask + below
             runs = []
             for direction in range(directions):
                 suffix = parameter_suffix(layer, direction)
@@ -244,12 +245,14 @@ class Stack:
                 start = first and first[layer], parallel
                 runs.append(Run(cell, weights, x, direction, *start))
             self.layers.append((mask, runs))
+            below = x if self.residual and layer > 0 else 0
             x = np.concatenate([run.outputs() for run in runs], axis=2)
-        self.outputs = x
+        self.outputs = x + below
 
     def last_hidden(self) -> list[np.ndarray]:
-        """Of the top layer, by direction."""
-        return [run.after[-1][0] for run in self.layers[-1][1]]
+        """What each direction of the top layer hands up after its last step."""
+        forward, *reverse = np.split(self.outputs, len(self.layers[-1][1]), axis=2)
+        return [forward[-1], *(part[0] for part in reverse)]
 
     def last_states(self) -> list[tuple[np.ndarray, ...]]:
         """Of every layer, summed over directions."""
@@ -261,16 +264,19 @@ class Stack:
     def backward(self, gradient, doutputs=None, dlast_hidden=None, dlast_states=None):
         """Adds its part to ``gradient``; returns the derivatives of x and of the first states."""
         dfirst = []
+        if dlast_hidden is not None:
+            doutputs = self._doutputs(dlast_hidden)
+        dx = doutputs
         for layer in reversed(range(len(self.layers))):
             mask, runs = self.layers[layer]
-            dx, dstates = np.zeros_like(mask), []
+            # What is handed up beside the outputs.
+            dx = dx if self.residual and layer > 0 and dx is not None else np.zeros_like(mask)
+            dstates = []
             for direction, run in enumerate(runs):
                 part = slice(direction * self.hidden, (direction + 1) * self.hidden)
                 dlast = [np.zeros_like(state) for state in run.after[0]]
                 if dlast_states is not None:
                     dlast = dlast_states[layer]
-                elif dlast_hidden is not None and layer == len(self.layers) - 1:
-                    dlast[0] = dlast_hidden[:, part]
                 own = None if doutputs is None else doutputs[:, :, part]
                 dx_run, dstate, weights = run.backward(tuple(dlast), own)
                 dx, dstates = dx + dx_run, [*dstates, dstate]
@@ -280,6 +286,13 @@ class Stack:
             dfirst.insert(0, dstates[0])
             doutputs = dx * mask
         return doutputs, dfirst
+
+    def _doutputs(self, dlast_hidden: np.ndarray) -> np.ndarray:
+        """Derivatives of all outputs from those of ``last_hidden``."""
+        doutputs = np.zeros_like(self.outputs)
+        doutputs[-1, :, : self.hidden] = dlast_hidden[:, : self.hidden]
+        doutputs[0, :, self.hidden :] = dlast_hidden[:, self.hidden :]
+        return doutputs
 
 
 class Run:

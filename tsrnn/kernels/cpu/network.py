@@ -63,13 +63,15 @@ class Network:
         """The first step after which the head forecasts."""
         return self.steps - self.origins
 
-    def collect(self, layer: Layer, s: int, h: int, panel: int) -> None:
-        """FEATURES: the hidden states that the head forecasts from."""
+    def collect(self, layer: Layer, s: int, h: int, x: int | None, panel: int) -> None:
+        """FEATURES: the hidden states that the head forecasts from, and x beside them, if any."""
         position = self.position(s)
         if position is not None:
             to = self.ws.features + position * self.ws.step
             to += layer.direction * self.out.units * self.ws.head_panel
             self.out.copy(h, panel, to, self.ws.head_panel, self.out.units)
+            if x is not None:
+                self.out.copy(x, panel, to, self.ws.head_panel, self.out.units, 1)
             self.drop(layer, s, to)
 
     def drop(self, layer: Layer, s: int, start: int) -> None:
@@ -236,14 +238,15 @@ class Network:
                 row = self.first_origin + origin + block.first_step + step
                 self.out.unread(future, row, self.ws.dknown, panel, step * width)
 
-    def spread(self, layer: Layer, s: int, dh: int) -> None:
-        """What the head says of a hidden state."""
+    def spread(self, layer: Layer, s: int, dh: int, dx: int | None) -> None:
+        """What the head says of a hidden state, and of x beside it."""
         position = self.position(s)
         if position is not None:
             source = self.ws.dfeatures + position * self.ws.step
             source += layer.direction * self.out.units * self.ws.head_panel
             self.drop(layer, s, source)
-            self.out.copy(source, self.ws.head_panel, dh, self.ws.panel, self.out.units, 1)
+            for target in (dh,) if dx is None else (dh, dx):
+                self.out.copy(source, self.ws.head_panel, target, self.ws.panel, self.out.units, 1)
 
 
 def record(

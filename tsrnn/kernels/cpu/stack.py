@@ -34,6 +34,7 @@ class Layers:
         self.first_row, self.first_place = first_row, first_place
         self.layout, self.ws = recorder.layout, recorder.ws
         self.cell = self.layout.architecture.equations
+        self.residual = self.layout.architecture.residual
         self.steps, self.units = space.steps, recorder.units
         self.panel = self.ws.panel
         self.segments = None
@@ -63,7 +64,10 @@ class Layers:
         self.out.fill_ones(at.xh + self.units * at.xh_panel, at.slots)
 
     def forward(self, before: "Layers | None", collect: Callable) -> None:
-        """Step by step; ``collect(layer, s, h, panel)`` is told where the top layers' h lies."""
+        """Step by step; ``collect(layer, s, h, x, panel)`` is told where the top layers' h lies.
+
+        And in a residual network the part of x that is handed up beside it.
+        """
         if self.segments is not None:
             self.segments.forward()
         for layer in self.stack.layers:
@@ -73,7 +77,8 @@ class Layers:
                 self.read_step(layer, at, s)
                 self.forward_step(layer, at, s)
                 if layer.number == self.stack.top:
-                    collect(layer, s, at.out + s * at.xh_step, at.xh_panel)
+                    h, x = at.out + s * at.xh_step, self.own_x(layer, at, s)
+                    collect(layer, s, h, x, at.xh_panel)
 
     def read_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
         """x_s: from the windows, or the layer below, thinned by dropout."""
@@ -92,6 +97,16 @@ class Layers:
             to = x + below.direction * self.units * at.xh_panel
             self.out.copy(h, source.xh_panel, to, at.xh_panel, self.units)
             self.drop(layer.number, below, t, to, at.xh_panel)
+            beside = self.own_x(below, source, self.time(below.direction, t))
+            if beside is not None:
+                self.out.copy(beside, source.xh_panel, to, at.xh_panel, self.units, 1)
+
+    def own_x(self, layer: Layer, at: LayerSpace, s: int) -> int | None:
+        """Where that part of x_s lies which a residual layer hands up beside its h."""
+        if layer.number == 0 or not self.residual:
+            return None
+        first = layer.start_x // self.layout.lanes + layer.direction * self.units
+        return at.xh + first * at.xh_panel + s * at.xh_step
 
     def has_state(self, s: int) -> bool:
         """Whether the state before a step is anything but 0."""
@@ -134,8 +149,14 @@ class Layers:
     # Backward
 
     def backward(self, after: "Layers | None", spread: Callable) -> None:
-        """From the top; ``spread(layer, s, dh)`` adds what the head says of the top layers' h."""
+        """From the top; ``spread(layer, s, dh, dx)`` adds what the head says of the top layers' h.
+
+        And in a residual network, of the part of x that was handed up beside it.
+        """
         states = self.cell.states * self.units
+        if self.residual and self.stack.top > 0:
+            panels = self.steps * self.stack.directions * self.units
+            self.out.fill(self.space.dout[-1], panels, self.panel)
         for layer in sorted(self.stack.layers, key=lambda layer: -layer.number):
             at = self.space.layer(layer)
             self.start_dstate(layer, at, after)
@@ -143,16 +164,31 @@ class Layers:
                 if self.stack.parallel:
                     self.out.fill(at.dstate, states, self.panel)
                 if layer.number == self.stack.top:
-                    spread(layer, s, at.dstate)
+                    spread(layer, s, at.dstate, self.own_dx(layer, s))
                 self.backward_step(layer, at, s)
                 if self.stack.parallel:
                     self.out.copy(at.dstate, self.panel, at.dfirst, self.panel, states, 1)
                 if s % self.ws.chunk == 0:
                     self.weight_gradient(layer, s, min(s + self.ws.chunk, self.steps))
             if layer.number > 0 and layer.direction == self.stack.directions - 1:
+                if self.residual and layer.number > 1:
+                    self.hand_down(layer)
                 self.drop_derivatives(layer)
         if self.segments is not None:
             self.segments.backward()
+
+    def own_dx(self, layer: Layer, s: int) -> int | None:
+        """Where the derivative belongs of what ``own_x`` says."""
+        if layer.number == 0 or not self.residual:
+            return None
+        step = self.time(layer.direction, s) * self.space.dout_step
+        return self.space.dout[layer.number - 1] + step + layer.direction * self.units * self.panel
+
+    def hand_down(self, layer: Layer) -> None:
+        """The derivatives of what a residual layer reads are those of what the one below reads."""
+        source, target = (self.space.dout[layer.number - more] for more in (1, 2))
+        panels = self.steps * self.stack.directions * self.units
+        self.out.copy(source, self.panel, target, self.panel, panels)
 
     def start_dstate(self, layer: Layer, at: LayerSpace, after: "Layers | None") -> None:
         """DSTATE after the last step: 0, or that of the stack that went on from there.
@@ -184,7 +220,8 @@ class Layers:
         if layer.number > 0:
             below = self.space.dout[layer.number - 1] + t * self.space.dout_step
             place = below, self.panel, self.stack.directions * self.units
-            self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
+            add = self.residual or layer.direction
+            self.out.through(dz, dz_panel, depth, layer.back_x, *place, add)
         elif self.segments is not None:
             place = self.segments.derivatives(t)
             self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
