@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,8 @@ from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, re
 from tsrnn.kernels import Architecture, Columns
 from tsrnn.linear import ridge
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
-from tsrnn.model import Model
+from tsrnn.model import Model, new_scaler
 from tsrnn.network import Network
-from tsrnn.scaling import SeriesScaler
 from tsrnn.training import Examples, Settings
 from tsrnn.windows import (
     most_origins,
@@ -64,13 +62,13 @@ def lags_of(forecaster: Any) -> tuple[int, ...]:
     lags = () if forecaster.seasonal_lags is None else tuple(forecaster.seasonal_lags)
     block = block_of(forecaster)
     for lag in lags:
-        if not isinstance(lag, Integral) or isinstance(lag, bool):
+        if not isinstance(lag, int | np.integer) or isinstance(lag, bool):
             raise TypeError(f"seasonal_lags are whole numbers of steps; got {lag!r}.")
         if lag < block:
             fitting = -(-block // max(1, int(lag))) * max(1, int(lag))
             raise ValueError(
-                f"seasonal_lags has {lag}, and the network forecasts {block} steps at once: for the "
-                f"last of them the value {lag} steps before is not known yet. Use {fitting}, or a "
+                f"seasonal_lags has {lag}, and the network forecasts {block} steps at once: of the "
+                f"last one the value {lag} steps before is not known yet. Use {fitting}, or a "
                 "shorter horizon."
             )
     if len(set(lags)) < len(lags):
@@ -152,7 +150,7 @@ def new_model(
     settings = normalize, forecaster.dtype, forecaster.device
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
-    scaler = SeriesScaler.fitted(panel.targets, panel.offsets, loss.units, panel.season)
+    scaler = new_scaler(panel, loss, forecaster.deseasonalize)
     history = panel.tail(network.rows_read)
     return Model(network, encoder, scaler, history, int(forecaster.horizon), loss)
 
@@ -207,7 +205,12 @@ def loss_of(forecaster: Any) -> Loss:
 
 
 def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
-    """Refuse what does not go with counts: a linear model, negative numbers."""
+    """Refuse what does not go with a loss: seasons taken off; for counts also a linear model."""
+    if forecaster.deseasonalize is not None and loss.units in ("size", "counts"):
+        raise ValueError(
+            f"deseasonalize={forecaster.deseasonalize} takes the season off by differences, and "
+            f"loss={forecaster.loss!r} wants 0 to stay 0. Use another loss, or seasonal_lags."
+        )
     if loss.units != "counts":
         return
     if forecaster.linear_skip:

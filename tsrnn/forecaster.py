@@ -82,6 +82,12 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         week ago of hourly data. Lags are as long as the horizon at least, so that they are known
         of each step to come, and read like a covariate known in advance. They reach back behind
         the lookback, at the price of that many more rows that a forecast needs.
+    deseasonalize : int, default=None
+        Take the mean pattern of a season of so many steps off each series before anything else,
+        and put it back on forecasts: the indices of the classical decomposition, each series' own
+        (of several targets, each one's). For series whose seasons differ, or are too long to read;
+        of logarithms it makes them factors. Those shorter than two seasons keep theirs. Arrays can
+        be fitted, but have no dates that would tell the step of the season of another ``history``.
     supervision : {"window", "sequence"}, default="window"
         Learn from one window a forecast; or run along the series, over up to two lookbacks at a
         time, and learn from the forecasts after every step of the second one: nearly the work of
@@ -226,6 +232,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         linear_skip: bool = False,
         segment_length: int | None = None,
         seasonal_lags: Any = None,
+        deseasonalize: int | None = None,
         supervision: str = "window",
         normalize: str | None = "standard",
         loss: str = "mse",
@@ -274,6 +281,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         self.linear_skip = linear_skip
         self.segment_length = segment_length
         self.seasonal_lags = seasonal_lags
+        self.deseasonalize = deseasonalize
         self.supervision = supervision
         self.normalize = normalize
         self.loss = loss

@@ -92,6 +92,12 @@ class Model:
         self.encoder.check_same(other.encoder)
         self.network.take_over(other.network)
 
+    @property
+    def season(self) -> int | None:
+        """Steps in the season that is taken off the series, if any."""
+        pattern = self.scaler.pattern
+        return None if pattern is None else pattern.shape[1]
+
     def places(self, panel: Panel) -> np.ndarray:
         """Which of the series in ``history`` each series of a panel is; -1 for a new one."""
         known = self.history
@@ -104,13 +110,26 @@ class Model:
     def scaler_of(self, panel: Panel) -> SeriesScaler:
         """The scales of the series in a panel: as in training, or their own if they are new."""
         places = self.places(panel)
-        if (places >= 0).all():
-            return self.scaler.take(places)
-        scaler = SeriesScaler.fitted(panel.targets, panel.offsets, self.loss.units, panel.season)
-        known = places >= 0
-        scaler.mean[known] = self.scaler.mean[places[known]]
-        scaler.deviation[known] = self.scaler.deviation[places[known]]
+        known = np.flatnonzero(places >= 0)
+        before = self.scaler.take(places[known]).later(self._steps_since(panel, known, places))
+        if len(known) == panel.n_series:
+            return before
+        scaler = new_scaler(panel, self.loss, self.season)
+        scaler.put(known, before)
         return scaler
+
+    def _steps_since(self, panel: Panel, known: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """How much later series of a panel end than in training."""
+        if self.season is None or panel is self.history:
+            return np.zeros(len(known), np.int64)
+        if panel.timeline is None or self.history.timeline is None:
+            raise ValueError(
+                f"With deseasonalize={self.season} a forecast has to know which step of the season "
+                "a history ends with, and arrays and lists do not say; pass a Series or DataFrame "
+                "with dates or numbers in its index, in training too."
+            )
+        now, then = panel.timeline.select(known), self.history.timeline.select(places[known])
+        return now.steps_since(then)
 
     def forecast(self, past: Panel, future: Future | None) -> tuple[np.ndarray, Task]:
         """Forecast the rows of ``future``, or else the next ``horizon`` steps of each series.
@@ -178,7 +197,7 @@ class Model:
             return np.zeros((self.loss.numbers, 0, task.past.n_targets))
         read = task.history, task.known, task.reach, task.series
         ahead = self._by_target(self.network.forecast(*read, self.loss)[0])
-        unit = task.scaler.mean[:, None], task.scaler.deviation[:, None]
+        unit = task.scaler.ahead(task.reach)
         parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
         self._check_finite(task, np.isfinite(parameters).all(axis=(0, 2)))
         return parameters
@@ -266,3 +285,11 @@ class Model:
                 f"known up to now (past_covariates). Use horizon={reach} with strategy='direct' "
                 "or 'seq2seq'."
             )
+
+
+def new_scaler(panel: Panel, loss: Loss, season: int | None) -> SeriesScaler:
+    """The scales of series that were never seen, perhaps with the pattern of a season."""
+    values, units = (panel.targets, panel.offsets), loss.units
+    if season is None:
+        return SeriesScaler.fitted(*values, units, panel.season)
+    return SeriesScaler.deseasonalizing(*values, season, units, panel.season)

@@ -30,6 +30,7 @@ CONSTRAINTS: dict[str, list] = {
     "linear_skip": ["boolean"],
     "segment_length": [COUNT, None],
     "seasonal_lags": LABELS,
+    "deseasonalize": [Interval(Integral, 2, None, closed="left"), None],
     "supervision": [StrOptions({"window", "sequence"})],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],

@@ -33,6 +33,8 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     model, memory = forecaster._model, forecaster._memory
     arrays = {f"params.{name}": values for name, values in model.network.parameters.items()}
     arrays |= {"scaler.mean": model.scaler.mean, "scaler.deviation": model.scaler.deviation}
+    if model.scaler.pattern is not None:
+        arrays["scaler.pattern"] = model.scaler.pattern
     arrays |= {"encoder.mean": model.encoder.mean, "encoder.deviation": model.encoder.deviation}
     arrays["optimizer.memory"] = memory.values
     history = _history_to_parts(model.history, arrays)
@@ -137,12 +139,17 @@ def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     held = () if history.covariates is None else history.covariates.columns
     labels = [label for name in CovariateEncoder.KINDS for label in getattr(encoder, name)]
     _check(set(labels) == set(held), "the covariates")
-    scaler = SeriesScaler(arrays["scaler.mean"], arrays["scaler.deviation"])
+    pattern = arrays.get("scaler.pattern")
+    scaler = SeriesScaler(arrays["scaler.mean"], arrays["scaler.deviation"], pattern)
     _check(columns.targets in (1, history.n_targets), "the targets")
     n_series = history.n_series * (history.n_targets // columns.targets)
     _check(network.n_series in (None, n_series), "the networks of series")
     shape = (history.n_series, history.n_targets)
     _check(scaler.mean.shape == scaler.deviation.shape == shape, "the scales")
+    if pattern is not None:
+        _check(pattern.ndim == 3 and pattern.shape[1] > 0, "the seasons")
+        _check((pattern.shape[0], pattern.shape[2]) == shape, "the seasons")
+        _check(bool(np.isfinite(pattern).all()), "the seasons")
     _check(bool((history.lengths >= network.rows_read).all()), "the last rows")
     return Model(network, encoder, scaler, history, int(facts["horizon"]), loss)
 

@@ -7,7 +7,7 @@ which lets the network forecast beyond what it has seen (Kim et al., RevIN, 2022
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,11 +25,15 @@ NORMALIZATIONS = (None, "last", "mean", "standard", "robust")
 class SeriesScaler:
     """Mean and standard deviation of each column of each series.
 
-    A constant column becomes 0, and moves by its own size. A loss may want another unit.
+    A constant column becomes 0, and moves by its own size. A loss may want another unit. What
+    repeats itself with a season may be taken off too: then both are those of the rest.
 
     Attributes
     ----------
     mean, deviation : ndarray, shape (series, columns)
+    pattern : ndarray, shape (series, season, columns), or None
+        What is taken off each step of a season, in units of the values. The first step is the one
+        after the last row.
 
     Examples
     --------
@@ -43,6 +47,21 @@ class SeriesScaler:
 
     mean: np.ndarray
     deviation: np.ndarray
+    pattern: np.ndarray | None = None
+
+    @classmethod
+    def deseasonalizing(
+        cls, values: np.ndarray, offsets: np.ndarray, season: int, units: str, naive: int
+    ) -> SeriesScaler:
+        """The one that also takes off what repeats itself every ``season`` steps.
+
+        Parameters are those of ``fitted``; ``naive`` is its season.
+        """
+        whole = cls.fitted(values, offsets)
+        shape = whole.transform(values, offsets, "float64")
+        pattern = seasonal_pattern(shape, offsets, season) * whole.deviation[:, None]
+        rest = values - _at_phase(pattern, offsets)
+        return replace(cls.fitted(rest, offsets, units, naive), pattern=pattern)
 
     @classmethod
     def fitted(
@@ -89,18 +108,99 @@ class SeriesScaler:
 
     def take(self, series: np.ndarray) -> SeriesScaler:
         """That of some of the series."""
-        return SeriesScaler(self.mean[series], self.deviation[series])
+        pattern = None if self.pattern is None else self.pattern[series]
+        return SeriesScaler(self.mean[series], self.deviation[series], pattern)
+
+    def put(self, series: np.ndarray, other: SeriesScaler) -> None:
+        """Take over those of another one for some of the series, in place."""
+        self.mean[series], self.deviation[series] = other.mean, other.deviation
+        if self.pattern is not None:
+            self.pattern[series] = other.pattern
+
+    def later(self, steps: np.ndarray) -> SeriesScaler:
+        """That of the same series when each ends so many steps later, or earlier if below 0."""
+        if self.pattern is None:
+            return self
+        season = self.pattern.shape[1]
+        phases = (np.arange(season) + steps[:, None]) % season
+        return replace(self, pattern=np.take_along_axis(self.pattern, phases[..., None], axis=1))
+
+    def ahead(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Location and scale of the next steps, both of shape (series, steps or 1, columns)."""
+        location, scale = self.mean[:, None], self.deviation[:, None]
+        if self.pattern is not None:
+            location = location + self.pattern[:, np.arange(steps) % self.pattern.shape[1]]
+        return location, scale
 
     def transform(self, values: np.ndarray, offsets: np.ndarray, dtype: str) -> np.ndarray:
         """Values in standard deviations from the mean, in the given precision."""
         with np.errstate(over="ignore"):  # becomes infinite, and the forecast is refused
             scaled = values - _by_row(self.mean, offsets)
+            if self.pattern is not None:
+                scaled -= _at_phase(self.pattern, offsets)
             scaled /= _by_row(self.deviation, offsets)
             return np.ascontiguousarray(scaled, dtype)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Values of shape (series, steps, columns) as they were before ``transform``."""
-        return values * self.deviation[:, None] + self.mean[:, None]
+        """Values of the next steps, (series, steps, columns), as if before ``transform``."""
+        location, scale = self.ahead(values.shape[-2])
+        return values * scale + location
+
+
+def seasonal_pattern(values: np.ndarray, offsets: np.ndarray, season: int) -> np.ndarray:
+    """Mean deviation of each step of a season from the moving average over a season around it.
+
+    The classical, additive decomposition of each series (Hyndman & Athanasopoulos, 2021,
+    "Forecasting: Principles and Practice", section 3.4), whose indices sum to 0. Series shorter
+    than two seasons, and columns where every step is alike, have a pattern of 0.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (rows, columns)
+    offsets : ndarray of int64, shape (series + 1,)
+    season : int
+        Steps in a season, at least 2.
+
+    Returns
+    -------
+    ndarray, shape (series, season, columns)
+        The first step is the one after the last row.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0], [3.0], [2.0]] * 4)
+    >>> seasonal_pattern(values, np.array([0, 12]), 3).ravel().round(3)
+    array([-1.,  1.,  0.])
+    """
+    lengths, half = np.diff(offsets), season // 2
+    sums = np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
+    row = np.arange(len(values))
+    first, end = np.repeat(offsets[:-1], lengths), np.repeat(offsets[1:], lengths)
+    inside = np.flatnonzero((row - half >= first) & (row + half < end))
+    low, high = inside - half, inside + half
+    if season % 2:
+        average = (sums[high + 1] - sums[low]) / season
+    else:  # half of either end
+        average = (sums[high] - sums[low] + sums[high + 1] - sums[low + 1]) / (2 * season)
+    place = np.repeat(np.arange(len(lengths)), lengths)[inside]
+    phase = place * season + (inside - end[inside]) % season
+    counts = np.bincount(phase, minlength=len(lengths) * season)
+    pattern = np.empty((len(lengths), season, values.shape[1]))
+    for column in range(values.shape[1]):
+        rest = values[inside, column] - average[:, column]
+        total = np.bincount(phase, rest, minlength=len(counts))
+        pattern[:, :, column] = (total / np.maximum(counts, 1)).reshape(-1, season)
+    pattern -= pattern.mean(axis=1, keepdims=True)
+    pattern[lengths < 2 * season] = 0
+    return pattern
+
+
+def _at_phase(pattern: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The step of its season that each row of each series is, (rows, columns)."""
+    lengths = np.diff(offsets)
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    before_end = np.arange(offsets[-1]) - np.repeat(offsets[1:], lengths)
+    return pattern[series, before_end % pattern.shape[1]]
 
 
 def _naive_error(

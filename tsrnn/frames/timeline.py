@@ -86,6 +86,29 @@ class Timeline(ABC):
     def moved(self, numbers: np.ndarray) -> Timeline:
         """Each anchor so many steps later."""
 
+    def steps_since(self, other: Timeline) -> np.ndarray:
+        """How many steps after that of the other timeline each anchor is; below 0 before it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are of another type or in another zone, or no whole number of steps leads from
+            the one to the other.
+        """
+        series = np.arange(len(self.anchors))
+        now, then = (each.stamps(np.zeros_like(series), series) for each in (self, other))
+        if len(now):
+            _check_same_kind(other, now, "history", f"The training data end at {then[0]}.")
+        later, earlier = other.numbers(now, series), self.numbers(then, series)
+        off = np.flatnonzero((later < 0) & (earlier < 0))
+        if len(off):
+            raise ValueError(
+                f"A history ends at {now[off[0]]}, and the series was fitted up to {then[off[0]]}: "
+                f"no whole number of steps ({self.step_name}) leads from one to the other, so it "
+                "cannot be told which step of the season comes next."
+            )
+        return np.where(later < 0, -earlier, later)
+
     def select(self, series: Any) -> Timeline:
         """The timeline of these series."""
         return replace(self, anchors=self.anchors[series])
