@@ -23,7 +23,7 @@ LAYERS = [
     ["calendar", "loading"],
     ["forecaster"],
     ["probabilistic"],
-    ["fitted"],
+    ["fitted", "suggesting"],
     ["fitting", "parameters", "saving"],
     ["model"],
     ["frames"],

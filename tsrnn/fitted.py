@@ -21,6 +21,7 @@ class FittedForecaster:
     _model: Model
     _roles: Roles
     lookback_: int
+    history_length_: int
 
     def predict(self, X: Any = None, *, history: Any = None, X_history: Any = None) -> Any:
         """Forecast what follows the training data, or another history.
@@ -35,8 +36,8 @@ class FittedForecaster:
             None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
             What to forecast from, of the same form and frequency as the training data, at least
-            ``lookback_`` rows of each series; columns of a frame are found by name. Its series
-            may be new. None: the training data.
+            ``history_length_`` rows of each series; columns of a frame are found by name. Its
+            series may be new. None: the training data.
         X_history : DataFrame or array, default=None
             The covariates of the history's rows, if they are not in it: in the same order, with
             the same index, or as another long frame beside a long one.

@@ -107,7 +107,7 @@ def to_forecast(
     past, roles = forecaster._model.history, forecaster._roles
     if history is not None:
         past = read_history(history, X_history, past, roles)
-        past = readable(forecaster, past, forecaster._model.network.rows_read)
+        past = readable(forecaster, past, forecaster.history_length_)
     elif X_history is not None:
         raise ValueError("X_history goes with a history; history is missing.")
     return past, None if X is None else read_future(X, past, roles)

@@ -25,10 +25,11 @@ from tsrnn.frames import Panel, read_training
 from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
 from tsrnn.probabilistic import Probabilistic
+from tsrnn.suggesting import Suggesting
 from tsrnn.training import Examples, Memory, Settings, Trainer
 
 
-class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
+class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     """Forecast one or several time series with a recurrent network.
 
     The network reads the last ``lookback`` steps, and a linear layer on its last hidden state gives
@@ -187,6 +188,8 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         members the next one is theirs.
     lookback_ : int
         Steps that the network reads.
+    history_length_ : int
+        Rows that a forecast needs: the lookback, and those in front of it for ``seasonal_lags``.
     loss_curve_ : list of float
         Mean loss of each epoch, in units of the normalised windows; of several members the mean
         over those that were still training.
@@ -444,6 +447,7 @@ class RNNForecaster(Probabilistic, RegressorMixin, BaseEstimator):
         self._model, self._roles, self._random = model, roles_of(self), trainer.random
         self._memory = trainer.memory
         self.lookback_ = model.network.lookback
+        self.history_length_ = model.network.rows_read
         self.params_ = model.network.copy_parameters()
         self.loss_curve_ = before + history.loss_curve
         self.validation_scores_ = history.validation_scores if self.early_stopping else None

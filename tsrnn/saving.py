@@ -83,6 +83,7 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
     for name, value in attributes.items():
         setattr(forecaster, name, value)
     forecaster.lookback_ = model.network.lookback
+    forecaster.history_length_ = model.network.rows_read
     forecaster.params_ = model.network.copy_parameters()
     if names is not None:
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)

@@ -1,0 +1,119 @@
+"""``RNNForecaster.suggest``: parameters that suit the data, and why."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import daily, says, wave
+from test_panel_forecasts import long_frame
+
+from tsrnn import RNNForecaster
+from tsrnn.datasets import load_air_passengers, load_taylor_demand
+from tsrnn.metrics import mape
+
+
+def suggest(data, horizon=1, **parameters):
+    return RNNForecaster.suggest(data, horizon=horizon, random_state=0, **parameters)
+
+
+def hours(days, pattern):
+    """An hourly series of whole days."""
+    values = np.resize(pattern, 24 * days) + np.random.default_rng(0).normal(0, 0.1, 24 * days)
+    return pd.Series(values, pd.date_range("2024-01-01", periods=24 * days, freq="h"))
+
+
+def test_every_choice_has_a_reason_and_is_a_parameter():
+    forecaster = suggest(load_air_passengers(), 12)
+    defaults = RNNForecaster()
+    changed = {
+        name
+        for name, value in forecaster.get_params().items()
+        if value != getattr(defaults, name) and name != "random_state"
+    }
+    assert changed <= set(forecaster.why)
+    assert all(isinstance(why, str) and why for why in forecaster.why.values())
+    assert not hasattr(forecaster, "params_")
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 7, 12, 24])
+@pytest.mark.parametrize("more", [2, 6, 20, 400])
+def test_what_is_suggested_can_be_fitted(more, horizon):
+    series = daily(horizon + more)
+    quick = {"max_epochs": 1, "windows_per_epoch": 32, "n_members": 1}
+    forecast = suggest(series, horizon, **quick).fit(series).predict()
+    assert len(forecast) == horizon
+    assert forecast.notna().all()
+
+
+@pytest.mark.slow
+def test_it_forecasts_better_than_the_year_before():
+    passengers = load_air_passengers()
+    train, truth = passengers[:-12], passengers[-12:]
+    forecast = suggest(train, 12).fit(train).predict()
+    assert mape(truth, forecast) < mape(truth, train[-12:].to_numpy())
+
+
+def test_a_week_is_read_where_there_are_three_and_taken_off_where_it_tells_more():
+    day, week = np.sin(np.arange(24)), np.random.default_rng(1).normal(0, 3, 168)
+    short, daily_alone, weekly = hours(15, day), hours(60, day), hours(60, week)
+    assert suggest(short, 24).lookback == 48
+    assert suggest(daily_alone, 24).lookback == suggest(weekly, 24).lookback == 168
+    assert suggest(daily_alone, 24).deseasonalize is None
+    assert suggest(weekly, 24).deseasonalize == 168
+    assert suggest(load_taylor_demand(), 48).deseasonalize == 336
+
+
+def test_a_season_is_found_where_the_index_tells_none():
+    season = np.random.default_rng(0).normal(0, 2, 17)
+    noisy = np.resize(season, 400) + np.random.default_rng(1).normal(0, 0.5, 400)
+    found = suggest(noisy, 17)
+    assert found.lookback == 34
+    assert "found in the values" in found.why["lookback"]
+    noise = np.random.default_rng(0).normal(size=400)
+    assert suggest(noise, 17).why["lookback"].startswith("twice the horizon")
+
+
+def test_a_walk_is_measured_from_its_last_value_and_noise_from_its_mean():
+    noise = np.random.default_rng(0).normal(size=400)
+    assert suggest(noise.cumsum(), 5).normalize == "last"
+    assert suggest(noise, 5).normalize == "mean"
+
+
+def test_segments_divide_the_horizon():
+    series = hours(60, np.sin(np.arange(24)))
+    lengths = {h: suggest(series, h).segment_length for h in (1, 3, 6, 17, 24, 29, 48, 96)}
+    assert lengths == {1: None, 3: None, 6: 6, 17: 17, 24: 24, 29: None, 48: 24, 96: 24}
+
+
+def test_several_columns_are_series_of_one_network():
+    assert suggest(wave(200), 4).channels == "joint"
+    assert suggest(np.stack([wave(200)] * 3, axis=1), 4).channels == "independent"
+
+
+def test_more_data_make_a_larger_network_and_need_no_ensemble():
+    few, many = suggest(wave(200), 4), suggest(wave(60_000), 4)
+    assert few.hidden_size < many.hidden_size
+    assert few.n_members > 1 == many.n_members
+
+
+def test_what_is_settled_stays():
+    given = {"lookback": 5, "loss": "mse", "verbose": 1}
+    forecaster = suggest(wave(200), 4, segment_length=None, **given)
+    assert {name: getattr(forecaster, name) for name in given} == given
+    assert not set(given) & set(forecaster.why)
+    assert forecaster.segment_length is None
+
+
+def test_panels_and_covariates():
+    frame = long_frame(shop="open", price=2.0)
+    quick = {"max_epochs": 1, "windows_per_epoch": 32, "n_members": 1}
+    forecaster = suggest(frame, 2, static_covariates=["shop"], past_covariates=["price"], **quick)
+    assert len(forecaster.fit(frame).predict()) == 2 * frame["unique_id"].nunique()
+
+
+def test_bad_data_and_parameters_are_refused():
+    with pytest.raises(ValueError, match=says("X is empty")):
+        suggest([])
+    with pytest.raises(ValueError, match=says("horizon", "0")):
+        suggest(wave(), 0)
+    with pytest.raises(TypeError, match=says("lokback")):
+        suggest(wave(), lokback=3)

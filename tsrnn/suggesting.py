@@ -1,0 +1,243 @@
+"""Parameters for those who do not want to choose: what the data say about them, in words."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from tsrnn.fitting import roles_of
+from tsrnn.frames import Panel, read_training
+
+# So many series of a panel, and last rows of a series, tell what all are like.
+_SERIES, _ROWS = 100, 20_000
+_LONGEST_SEASON = 400  # that is looked for where the index tells none
+_REPEATS = 0.3  # changes correlate so much with those a season before, or there is no season
+_NEARLY = 0.9  # as strong as the strongest
+_MORE = 0.05  # correlation, by which a week has to tell more than a day
+_ORIGINS = 24  # of forecasts that try whether the last value tells the level
+_STEPS = 24  # whose mean is tried, at least, without a season
+_SEGMENTS = range(48, 3, -1)  # lengths that are tried, the best first
+_FEW, _MANY = 2_000, 50_000  # forecasts to learn from
+
+
+class Nature(NamedTuple):
+    """What some series are like."""
+
+    n_series: int
+    n_targets: int
+    length: int
+    """Rows of a usual one."""
+    windows: int
+    """Forecasts to learn from, in all."""
+    season: int
+    """Steps after which they repeat themselves; 1 if they do not."""
+    found: bool
+    """Whether the season was found in the values, as the index told none."""
+    week: int | None
+    """Steps in a week, if the season is a day and there are three weeks."""
+    weekly: bool
+    """Whether a week tells more than a day."""
+    wanders: bool
+    """Whether the last value tells the level of what comes better than the last season's mean."""
+
+
+def nature_of(panel: Panel, horizon: int) -> Nature:
+    """Lengths, seasons and levels of the series in a panel."""
+    every = -(-panel.n_series // _SERIES)
+    bounds = [*zip(panel.offsets[:-1], panel.offsets[1:], strict=True)][::every]
+    series = [
+        values - values.mean()
+        for first, end in bounds
+        for values in panel.targets[max(first, end - _ROWS) : end].T.astype(np.float64)
+    ]
+    length, season, week = int(np.median(panel.lengths)), panel.season, None
+    step = None if panel.timeline is None else panel.timeline.usual_step
+    if season == 1:
+        season = _found_season(series)
+    elif step is not None and step * season == np.timedelta64(1, "D") and length >= 21 * season:
+        week = 7 * season
+    weekly = week is not None and _repeats(series, week) > _repeats(series, season) + _MORE
+    windows = int(np.maximum(panel.lengths - horizon - season, 1).sum())
+    return Nature(
+        *(panel.n_series, panel.n_targets, length, windows),
+        *(season, panel.season == 1 and season > 1, week, weekly),
+        _wanders(series, week if week and weekly else season, horizon),
+    )
+
+
+def _repeats(series: list[np.ndarray], lag: int) -> float:
+    """The usual correlation of changes with those so many steps before."""
+    found = [0.0]
+    for values in series:
+        changes = np.diff(values)
+        if len(changes) > 2 * lag:
+            now, before = changes[lag:], changes[:-lag]
+            size = np.sqrt((now @ now) * (before @ before))
+            found.append(float(now @ before / size) if size else 0.0)
+    return float(np.median(found[1:] or found))
+
+
+def _found_season(series: list[np.ndarray]) -> int:
+    """The shortest lag at which changes repeat themselves most; 1 if there is none."""
+    longest = min(_LONGEST_SEASON, max(map(len, series)) // 3)
+    strengths = np.array([_repeats(series, lag) for lag in range(2, longest + 1)])
+    if not len(strengths) or strengths.max() < _REPEATS:
+        return 1
+    return 2 + int(np.argmax(strengths > _NEARLY * strengths.max()))  # not a multiple of it
+
+
+def _wanders(series: list[np.ndarray], season: int, horizon: int) -> bool:
+    """Whether last values tell the level of what comes better than means of some steps do.
+
+    Each is tried at some origins: with a season by its change since the season before, which is
+    repeated on that level.
+    """
+    steps = season if season > 1 else max(2 * horizon, _STEPS)
+    ahead, errors = np.arange(horizon), np.zeros(2)
+    for values in series:
+        size, last = values.std() or 1.0, len(values) - horizon
+        first = max(2 * steps, last // 2)
+        for origin in np.unique(np.linspace(first, max(first, last), _ORIGINS, dtype=int)):
+            if origin > last:
+                break
+            before, now = np.split(values[origin - 2 * steps : origin], 2)
+            levels = np.array([now[-1], now.mean()])
+            repeated = np.zeros(horizon)
+            if season > 1:
+                levels -= [before[-1], before.mean()]
+                repeated = now[ahead % season]
+            error = repeated + levels[:, None] - values[origin : origin + horizon]
+            errors += np.abs(error).mean(axis=1) / size
+    return bool(errors[0] <= errors[1])
+
+
+class Choice(NamedTuple):
+    """A parameter's value, and why it is that."""
+
+    value: Any
+    why: str
+
+
+def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
+    """Parameters for series of this nature."""
+    chosen = {"horizon": Choice(horizon, "as asked")}
+    segment = _segment(nature, horizon)
+    chosen["lookback"] = _lookback(nature, horizon, segment)
+    if segment is None:
+        chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
+    else:
+        chosen["cell"] = Choice("gru", "the cell of SegRNN")
+        chosen["segment_length"] = Choice(
+            segment, f"the horizon of {horizon} steps is read and forecast in segments of {segment}"
+        )
+    if nature.weekly:
+        chosen["deseasonalize"] = Choice(
+            nature.week, f"a week of {nature.week} steps tells more than a day of {nature.season}"
+        )
+    if nature.n_targets > 1:
+        chosen["channels"] = Choice(
+            "independent", f"one network learns from all {nature.n_targets} columns"
+        )
+    level = "the last value" if nature.wanders else "the mean of a season"
+    chosen["normalize"] = Choice(
+        "last" if nature.wanders else "mean",
+        f"{level} tells the level of what comes best",
+    )
+    chosen["linear_skip"] = Choice(True, "a linear model is hard to beat, and the place to start")
+    chosen["loss"] = Choice("mae", "outliers weigh little")
+    return chosen | _sizes(nature, segment is not None)
+
+
+def _segment(nature: Nature, horizon: int) -> int | None:
+    """The longest that divides the horizon, up to a season, and fits twice; None if too short."""
+    most = min(horizon, _room(nature, horizon) // 2)
+    if nature.season > 1:
+        most = min(most, nature.season)
+    fitting = (size for size in _SEGMENTS if size <= most and horizon % size == 0)
+    return next(fitting, None)
+
+
+def _room(nature: Nature, horizon: int) -> int:
+    """The longest lookback: as many windows are left to learn from."""
+    return max(1, (nature.length - horizon) // 2)
+
+
+def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
+    season, length = nature.season, nature.length
+    seasons = 7 if nature.week else 4 if season <= 12 else 2
+    wanted = max(seasons * season, 2 * horizon, 24 if season == 1 else 0)
+    unit = segment or 1
+    steps = min(wanted, _room(nature, horizon)) // unit * unit
+    why = f"{seasons} seasons of {season} steps, or twice the horizon"
+    if season == 1:
+        why = "twice the horizon, and 24 steps at least, as no season is known"
+    elif nature.found:
+        why += " (the season was found in the values: the index tells none)"
+    if steps < wanted - unit:
+        why += f"; but half of what {length} rows leave at most"
+    return Choice(steps, why)
+
+
+def _sizes(nature: Nature, segments: bool) -> dict[str, Choice]:
+    """How large, how many, how long."""
+    rows = f"{nature.windows:,} forecasts to learn from"
+    few, many = nature.windows < _FEW, nature.windows > _MANY
+    chosen = {
+        "hidden_size": Choice(128 if many else 64 if not few else 32, rows),
+        "batch_size": Choice(32 if few else 128, rows),
+        "n_members": Choice(1 if many else 5, f"{rows}: the median of several steadies few"),
+    }
+    if many:
+        del chosen["n_members"]
+    if segments and not few:
+        chosen["dropout"] = Choice(0.2, "SegRNN learns better so")
+    return chosen
+
+
+class Suggesting:
+    """The part of ``RNNForecaster`` that chooses its parameters."""
+
+    @classmethod
+    def suggest(cls, X: Any, y: Any = None, *, horizon: int = 1, **parameters: Any) -> Self:
+        """A forecaster with parameters that suit the data, not fitted yet.
+
+        Looks at the length and number of the series, at their season, and at whether their last
+        value or their mean tells the level of what comes. ``docs/suggest.md`` says how the rules
+        were chosen, and on which data.
+
+        Parameters
+        ----------
+        X, y
+            What is to be fitted, as in ``fit``.
+        horizon : int, default=1
+            Steps to forecast.
+        **parameters
+            Parameters that are settled already, such as ``past_covariates`` or ``random_state``.
+
+        Returns
+        -------
+        RNNForecaster
+            Its attribute ``why`` says in words, by parameter, why it was chosen.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As ``fit``, if the data cannot be used or a parameter is out of range.
+
+        Examples
+        --------
+        >>> from tsrnn import RNNForecaster
+        >>> from tsrnn.datasets import load_air_passengers
+        >>> forecaster = RNNForecaster.suggest(load_air_passengers(), horizon=12)
+        >>> forecaster.lookback, forecaster.why["lookback"]
+        (48, '4 seasons of 12 steps, or twice the horizon')
+        """
+        forecaster: Any = cls(**{"horizon": horizon, **parameters})
+        forecaster._validate_params()
+        panel = read_training(X, y, roles_of(forecaster))
+        found = choices(nature_of(panel, horizon), horizon)
+        chosen = {name: each for name, each in found.items() if name not in parameters}
+        forecaster.set_params(**{name: each.value for name, each in chosen.items()})
+        forecaster.why = {name: each.why for name, each in chosen.items()}
+        return forecaster
