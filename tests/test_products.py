@@ -9,10 +9,10 @@ import numba
 import numpy as np
 import pytest
 
-from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.products import DEPTH, TILE_ROWS, TILE_VECTORS, UNROLL, multiply
 from tsrnn.kernels.cpu.vectors import machine
+from tsrnn.kernels.tape import context as c
 
 pytestmark = pytest.mark.kernels
 

@@ -10,13 +10,13 @@ from numba.core import config
 from numba.extending import intrinsic
 
 from tsrnn.kernels.cells import CELLS
-from tsrnn.kernels.cpu import context as c
 from tsrnn.kernels.cpu import passes, vectors
 from tsrnn.kernels.cpu.engine import aligned
 from tsrnn.kernels.cpu.native import Kernel, kernel
 from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
 from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
 from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
+from tsrnn.kernels.tape import context as c
 from tsrnn.losses import LOSSES, Huber, Quantiles, SquaredError
 from tsrnn.optimizers import OPTIMIZERS, Adam
 

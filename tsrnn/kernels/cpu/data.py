@@ -2,11 +2,11 @@
 
 from numba import types
 
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.context import INT, buffer, network_call
+from tsrnn.kernels.cpu.buffers import INT, buffer, network_call
 from tsrnn.kernels.cpu.native import Kernel, part_of_kernel
 from tsrnn.kernels.cpu.vectors import lanes
 from tsrnn.kernels.dropout import random_bits
+from tsrnn.kernels.tape import context as c
 
 
 def _windows(real):

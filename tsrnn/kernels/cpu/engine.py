@@ -5,14 +5,16 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from numba import types
 
 from tsrnn.kernels.architecture import Architecture
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.layout import Layout
 from tsrnn.kernels.cpu.native import kernel
+from tsrnn.kernels.cpu.operations import sizes_of
 from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
 from tsrnn.kernels.cpu.program import Kind, Program
 from tsrnn.kernels.cpu.threads import available_threads
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.layout import Layout
 from tsrnn.kernels.windows import Batch, Turn
 
 _ALIGNMENT = 64
@@ -51,7 +53,8 @@ class Engine:
     def __init__(self, architecture: Architecture, dtype, networks: int = 1):
         self.architecture, self.networks = architecture, networks
         self.dtype = np.dtype(dtype)
-        self.layout = Layout(architecture, self.dtype)
+        self.layout = Layout(architecture, sizes_of(self.dtype))
+        self.real = getattr(types, self.dtype.name)
         shape = networks, self.layout.padded_count
         self._parameters, self._gradient = aligned(shape, dtype), aligned(shape, dtype)
         count = self.layout.n_parameters
@@ -154,7 +157,7 @@ class Engine:
             c.STEP_NORMS: norms,
         }
         fixed = {
-            c.OPTIMIZE: kernel(*make, self.layout.real).address,
+            c.OPTIMIZE: kernel(*make, self.real).address,
             c.OPTIMIZER_FIELDS: settings[0].shape[1],
             c.MEMORY: addresses(memory)[numbers],
             c.CLIP_NORM: clip.ctypes.data,
@@ -185,7 +188,7 @@ class Engine:
             if len(self._programs) == _PROGRAMS_KEPT:
                 self._programs.clear()
                 self._buffers.clear()
-            self._programs[kind] = Program(self.layout, kind, self._buffer)
+            self._programs[kind] = Program(self.layout, self.real, kind, self._buffer)
         program = self._programs[kind]
         numbers = [*batches]
         program.point_at([*batches.values()], loss, dropout)

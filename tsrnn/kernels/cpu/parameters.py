@@ -2,9 +2,9 @@
 
 from numba import types
 
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.context import INT, INTS, buffer
+from tsrnn.kernels.cpu.buffers import INT, INTS, buffer
 from tsrnn.kernels.cpu.native import Kernel
+from tsrnn.kernels.tape import context as c
 
 
 def pack_kernel(real) -> Kernel:

@@ -13,18 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from tsrnn.kernels.cells import CELLS, Cell
-from tsrnn.kernels.cpu.context import (
-    COUNT,
-    FLOATS,
-    INT,
-    LOSS_SETTINGS,
-    LOSSES,
-    TILE,
-    WINDOWS,
-    WORKSPACE,
-    buffer,
-    network_call,
-)
+from tsrnn.kernels.cpu.buffers import FLOATS, INT, buffer, network_call
 from tsrnn.kernels.cpu.native import Kernel
 from tsrnn.kernels.cpu.vectors import (
     INT64,
@@ -36,6 +25,7 @@ from tsrnn.kernels.cpu.vectors import (
     restore_denormals,
 )
 from tsrnn.kernels.elementary import relu, slope_of_relu
+from tsrnn.kernels.tape.context import COUNT, LOSS_SETTINGS, LOSSES, TILE, WINDOWS, WORKSPACE
 
 FLOAT = types.float64
 

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tsrnn.kernels.cpu.context import advance, buffer, network_call
+from tsrnn.kernels.cpu.buffers import advance, buffer, network_call
 from tsrnn.kernels.cpu.native import Kernel, part_of_kernel
 from tsrnn.kernels.cpu.vectors import INT64, Lanes, lanes, lanes_of, machine
 

@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.layout import Layout, round_up
 from tsrnn.kernels.cpu.native import kernel
-from tsrnn.kernels.cpu.network import record
+from tsrnn.kernels.cpu.operations import kernel_of
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
 from tsrnn.kernels.cpu.products import TILE_ROWS
+from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
-from tsrnn.kernels.cpu.tape import replay_kernel
 from tsrnn.kernels.cpu.threads import borrowed_threads, parallel_kernel
-from tsrnn.kernels.cpu.workspace import Workspace
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.calls import Tape
+from tsrnn.kernels.tape.layout import Layout, round_up
+from tsrnn.kernels.tape.network import record
+from tsrnn.kernels.tape.workspace import Workspace
 from tsrnn.kernels.windows import Batch
 
 
@@ -61,13 +63,16 @@ class Program:
     Parameters
     ----------
     layout : Layout
+    real : numba type
+        Of all numbers.
     kind : Kind
     buffer : callable
         ``buffer(name, size)``: memory shared by programs that do not run at the same time.
     """
 
-    def __init__(self, layout: Layout, kind: Kind, buffer: Callable[[object, int], np.ndarray]):
-        self.kind, self._layout, self._itemsize = kind, layout, layout.itemsize
+    def __init__(self, layout: Layout, real, kind: Kind, buffer: Callable):
+        self.kind, self._layout = kind, layout
+        self._real, self._itemsize = real, np.dtype(str(real)).itemsize
         rows, training, several = kind.tile_rows, kind.training, kind.networks > 1
         tiles = -(-kind.count // rows)
         self.workers = min(kind.threads, kind.networks if several else tiles)
@@ -95,13 +100,18 @@ class Program:
     def _record(self, workspace: Workspace, rows: int) -> None:
         kind = self.kind
         what = (kind.steps, kind.origins, kind.loss, kind.training, kind.dropout, kind.weighted)
-        tape = last_tape = record(self._layout, workspace, rows, *what)
+        tape = last_tape = self._finished(record(self._layout, workspace, rows, *what))
         last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
         if last_rows < rows:
-            last_tape = record(self._layout, workspace, last_rows, *what)
+            last_tape = self._finished(record(self._layout, workspace, last_rows, *what))
         self._tapes = tape, last_tape
         self.set({c.TAPE: tape.ctypes.data, c.TAPE_LENGTH: len(tape)})
         self.set({c.LAST_TAPE: last_tape.ctypes.data, c.LAST_TAPE_LENGTH: len(last_tape)})
+
+    def _finished(self, tape: Tape) -> np.ndarray:
+        """The calls, by address."""
+        operations = tape.operations()
+        return tape.finish({each: kernel_of(each, self._real).address for each in operations})
 
     def _network_fields(self) -> dict[int, int]:
         layout, kind = self._layout, self.kind
@@ -123,7 +133,7 @@ class Program:
         }
 
     def _kernel_fields(self) -> dict[int, int]:
-        real, training = self._layout.real, self.kind.training
+        real, training = self._real, self.kind.training
         within = self.kind.networks == 1 and self.workers > 1
         return {
             c.CONTEXTS: self.contexts.ctypes.data,
@@ -175,7 +185,7 @@ class Program:
 
     def run(self, steps: int) -> None:
         """Some batches through each network, on all threads if they are free."""
-        work = kernel(steps_kernel, self._layout.real)
+        work = kernel(steps_kernel, self._real)
         several = self.kind.networks > 1
         with borrowed_threads() if self.workers > 1 else nullcontext(False) as lent:
             workers = self.workers if lent else 1

@@ -4,9 +4,9 @@ import math
 
 from numba import types
 
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.context import INT, INTS, advance, buffer
+from tsrnn.kernels.cpu.buffers import INT, INTS, advance, buffer
 from tsrnn.kernels.cpu.native import Kernel, call, part_of_kernel
+from tsrnn.kernels.tape import context as c
 
 FLOAT = types.float64
 

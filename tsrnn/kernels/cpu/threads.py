@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numba
 from numba import prange
 
-from tsrnn.kernels.cpu.context import INT
+from tsrnn.kernels.cpu.buffers import INT
 from tsrnn.kernels.cpu.native import Kernel, call, kernel
 from tsrnn.kernels.forks import State
 

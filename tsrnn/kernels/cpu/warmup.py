@@ -6,43 +6,25 @@ import numba
 import numpy as np
 from numba import types
 
-from tsrnn.kernels.cpu import data, passes
+from tsrnn.kernels.cpu import passes
 from tsrnn.kernels.cpu.disk import cache_folders
 from tsrnn.kernels.cpu.native import kernel
+from tsrnn.kernels.cpu.operations import OPERATIONS
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
 from tsrnn.kernels.cpu.products import multiply
+from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
-from tsrnn.kernels.cpu.tape import replay_kernel
 from tsrnn.kernels.cpu.threads import available_threads, start_threads
 from tsrnn.kernels.cpu.vectors import machine
 
-_NETWORK_KERNELS = (
-    pack_kernel,
-    collect_kernel,
-    steps_kernel,
-    data.read_inputs,
-    data.read_numbers,
-    data.read_targets,
-    data.read_weights,
-    data.read_scales,
-    data.look_up,
-    data.add_to_table,
-    data.clear_gradient,
-    data.read_lags,
-    data.add_skipped,
-    data.write_predictions,
-    data.clear_spare_rows,
-    data.fill,
-    data.copy,
-    data.drop,
-    passes.rectify,
-    passes.rectify_backward,
-)
+# Those of which there is more than one are listed below.
+_SEVERAL = ("multiply", "step_forward", "step_backward", "loss")
 
 
 def compile_all(cells, dtypes, losses, optimizers) -> None:
     """Every kernel for these cells, precisions, losses and optimizers."""
-    makers = [(make,) for make in _NETWORK_KERNELS]
+    makers = [(make,) for make in (pack_kernel, collect_kernel, steps_kernel)]
+    makers += [(make,) for name, make in OPERATIONS.items() if name not in _SEVERAL]
     makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)
     makers += [(step, cell) for cell in cells for step in steps]

@@ -1,12 +1,9 @@
 """What every part of a network writes to its tape: products, copies, and rows that are read."""
 
-from tsrnn.kernels.cpu import data
-from tsrnn.kernels.cpu.context import WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import Layout, Reads
-from tsrnn.kernels.cpu.native import kernel
-from tsrnn.kernels.cpu.products import multiply
-from tsrnn.kernels.cpu.tape import Tape
-from tsrnn.kernels.cpu.workspace import Workspace
+from tsrnn.kernels.tape.calls import Operation, Tape
+from tsrnn.kernels.tape.context import WEIGHTS, WORKSPACE
+from tsrnn.kernels.tape.layout import Layout, Reads
+from tsrnn.kernels.tape.workspace import Workspace
 
 
 class Recorder:
@@ -28,11 +25,11 @@ class Recorder:
         self.width = layout.architecture.columns.width
         self.units = layout.hidden // layout.lanes
 
-    def add(self, make, *arguments: int) -> None:
-        self.tape.add(kernel(make, self.layout.real), *arguments)
+    def add(self, name: str, *arguments: int, of: tuple = ()) -> None:
+        self.tape.add(Operation(name, of), *arguments)
 
     def multiply(self, *arguments: int, transposed: bool = False) -> None:
-        self.tape.add(kernel(multiply, transposed, self.layout.real), *arguments)
+        self.add("multiply", *arguments, of=(transposed,))
 
     def runs(self, steps: int) -> list[tuple[int, int]]:
         """First step and number of steps whose rows lie side by side.
@@ -55,16 +52,16 @@ class Recorder:
 
     def fill(self, start: int, panels: int, panel: int) -> None:
         """Panels of 0."""
-        self.add(data.fill, start, panels, panel, self.rows * self.layout.lanes, 0)
+        self.add("fill", start, panels, panel, self.rows * self.layout.lanes, 0)
 
     def fill_ones(self, panel: int, steps: int) -> None:
         """The first column of a panel."""
-        self.add(data.fill, panel, steps * self.ws.rows, self.layout.lanes, 1, 1)
+        self.add("fill", panel, steps * self.ws.rows, self.layout.lanes, 1, 1)
 
     def copy(self, source, source_panel, target, target_panel, panels, add=0) -> None:
         """Some panels of one step, perhaps on top of what is there."""
         columns = self.rows * self.layout.lanes
-        self.add(data.copy, source, source_panel, target, target_panel, panels, columns, add)
+        self.add("copy", source, source_panel, target, target_panel, panels, columns, add)
 
     # Rows of the series
 
@@ -73,23 +70,23 @@ class Recorder:
         where = target, panel
         targets = self.layout.architecture.columns.targets
         if reads.targets:
-            self.add(data.read_inputs, row, self.rows, targets, self.width, *where, first)
+            self.add("read_inputs", row, self.rows, targets, self.width, *where, first)
         first += reads.targets
         if reads.numbers:
             columns = self.width, reads.first_number, reads.numbers
-            self.add(data.read_numbers, row, self.rows, *columns, *where, first)
+            self.add("read_numbers", row, self.rows, *columns, *where, first)
         first += reads.numbers
         for lag in reads.lags:
-            self.add(data.read_inputs, row + 1 - lag, self.rows, targets, self.width, *where, first)
+            self.add("read_inputs", row + 1 - lag, self.rows, targets, self.width, *where, first)
             first += targets
         for table in reads.tables:
             source = self.width, table.column, table.weights, table.size
-            self.add(data.look_up, row, self.rows, *source, *where, first)
+            self.add("look_up", row, self.rows, *source, *where, first)
             first += table.size
 
     def unread(self, reads: Reads, row: int, dx: int, panel: int, first: int = 0) -> None:
         """The derivatives of the vectors of categories, to those of the tables."""
         for table in reads.tables:
             target = self.width, table.column, table.gradient, table.size
-            self.add(data.add_to_table, row, *target, dx, panel, first)
+            self.add("add_to_table", row, *target, dx, panel, first)
             first += table.size

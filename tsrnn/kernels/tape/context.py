@@ -1,16 +1,10 @@
-"""What a native call can see: a row of 64-bit integers for each worker, and its own arguments.
+"""What a call can see: a row of 64-bit integers for each worker, and its own numbers.
 
-Every kernel that is part of a network is ``kernel(context, arguments)``, both pointers to integers.
-The context holds addresses of buffers and the numbers that change from batch to batch; these are
-its fields. Offsets, sizes and strides, which stay the same, are arguments, fixed when a tape is
-recorded (see ``tape``). They count numbers, not bytes. What concerns all workers of a network
-stands in each one's context, and is read from the first's.
+The context says where buffers lie (by address on the CPU, by place in a flat array on a GPU) and
+holds the numbers that change from batch to batch; these are its fields. Offsets, sizes and strides,
+which stay the same, are arguments, fixed when a tape is recorded (see ``calls``). What concerns all
+workers of a network stands in each one's context, and is read from the first's.
 """
-
-from numba import types
-from numba.extending import intrinsic
-
-from tsrnn.kernels.cpu.native import Kernel
 
 (
     # What changes with every batch: addresses of what is read of it, side by side; then others
@@ -87,36 +81,3 @@ from tsrnn.kernels.cpu.native import Kernel
 ) = range(57)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
-
-INT = types.int64
-INTS = types.CPointer(types.int64)
-FLOATS = types.CPointer(types.float64)
-
-
-def network_call(function, name: str, real, equations: type | None = None) -> Kernel:
-    """A kernel that takes a context and arguments, for buffers of type ``real``."""
-    return Kernel(function, f"{name}-{real}", (INTS, INTS), equations)
-
-
-@intrinsic
-def buffer(typing_context, kind, context, field, offset):
-    """The buffer at ``context[field]``, from ``offset`` on, as numbers of type ``kind``."""
-    target = types.CPointer(kind.instance_type)
-
-    def codegen(context, builder, signature, values):
-        _, row, field, offset = values
-        address = builder.load(builder.gep(row, [field]))
-        start = builder.inttoptr(address, context.get_value_type(target))
-        return builder.gep(start, [offset])
-
-    return target(kind, INTS, INT, INT), codegen
-
-
-@intrinsic
-def advance(typing_context, pointer, offset):
-    """The pointer, ``offset`` numbers further on."""
-
-    def codegen(context, builder, signature, values):
-        return builder.gep(values[0], [values[1]])
-
-    return pointer(pointer, INT), codegen

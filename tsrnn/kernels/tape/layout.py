@@ -5,13 +5,26 @@ kept outside. Both are flat vectors, so going from one to the other is an index 
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from numba import types
 
 from tsrnn.kernels.architecture import Architecture, parameter_suffix
-from tsrnn.kernels.cpu.products import GROUP, TILE_ROWS, UNROLL
-from tsrnn.kernels.cpu.vectors import machine
+
+
+class Sizes(NamedTuple):
+    """Of a device's matrix products, in numbers."""
+
+    lanes: int
+    """In a panel."""
+    tile_rows: int
+    """Of A are multiples of it,"""
+    unroll: int
+    """depths multiples of this."""
+    group: int
+    """Columns of the head, and of what is known, are multiples of it."""
+    depth: int
+    """Of a sum over rows while its operands are in the cache."""
 
 
 def round_up(number: int, multiple: int) -> int:
@@ -163,7 +176,7 @@ class Skip:
 
 
 class Layout:
-    """The packed network of one architecture in one precision.
+    """The packed network of one architecture, for products of some sizes.
 
     Attributes
     ----------
@@ -183,14 +196,13 @@ class Layout:
         Where the derivatives of all tables begin there, and how many they are.
     """
 
-    def __init__(self, architecture: Architecture, dtype):
-        self.architecture = architecture
-        self.real = types.float32 if np.dtype(dtype) == np.float32 else types.float64
-        self.itemsize = np.dtype(dtype).itemsize
-        self.lanes = machine().lanes(dtype)
-        self.unit = max(self.lanes, TILE_ROWS, UNROLL)
+    def __init__(self, architecture: Architecture, sizes: Sizes):
+        self.architecture, self.sizes, self.lanes = architecture, sizes, sizes.lanes
+        self.unit = max(sizes.lanes, sizes.tile_rows, sizes.unroll)
         self.hidden = round_up(architecture.hidden_size, self.unit)
-        self.output_panels = round_up(architecture.outputs, max(self.lanes, GROUP)) // self.lanes
+        self.output_panels = (
+            round_up(architecture.outputs, max(self.lanes, self.sizes.group)) // self.lanes
+        )
         self.head_panels = architecture.numbers * self.output_panels
         shapes = architecture.parameter_shapes()
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
@@ -350,7 +362,7 @@ class Layout:
         self.head_back = self._append_panels(_alone(weight, nothing))
         self.known_blocks = []
         if "head.known_weight" in self._numbers:
-            group = max(self.lanes, GROUP)
+            group = max(self.lanes, self.sizes.group)
             self.known_blocks = [
                 self._pack_known(number, first, group)
                 for number in range(self.architecture.numbers)
@@ -398,7 +410,7 @@ class Layout:
         targets, horizon = self.architecture.columns.targets, self.architecture.horizon
         weight = self._numbers["skip.weight"].reshape(horizon, targets, lags)
         bias = self._numbers["skip.bias"].reshape(horizon, targets, 1)
-        width, columns = self.padded(lags + 1), round_up(horizon, max(self.lanes, GROUP))
+        width, columns = self.padded(lags + 1), round_up(horizon, max(self.lanes, self.sizes.group))
         matrices = np.concatenate([weight, bias], axis=2).transpose(1, 2, 0)
         matrices = _pad(_pad(matrices, 1, width, nothing), 2, columns, nothing)
         weights = tuple(self._append_panels(_alone(matrix, nothing)) for matrix in matrices)

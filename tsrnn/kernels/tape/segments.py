@@ -4,12 +4,10 @@ See ``workspace`` for the matrices that stand in capitals here, and Lin et al. (
 arXiv:2308.11200, for the idea.
 """
 
-from tsrnn.kernels.cpu import passes
-from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import SegmentLayer
-from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
-from tsrnn.kernels.cpu.recorder import Recorder
-from tsrnn.kernels.cpu.workspace import SegmentSpace
+from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
+from tsrnn.kernels.tape.layout import SegmentLayer
+from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.workspace import SegmentSpace
 
 
 class Segments:
@@ -69,7 +67,7 @@ class Segments:
         space, layer, lanes = self.space, self.layer, self.layout.lanes
         segment, x = space.segment + t * space.segment_step, space.x + t * self.ws.step
         self.out.multiply(
-            *(self.out.rows, self.out.units, UNROLL),
+            *(self.out.rows, self.out.units, self.layout.sizes.unroll),
             *(WORKSPACE, space.one, self.ws.panel),
             *(WEIGHTS, layer.own + self.own(t) * lanes, layer.own_panel),
             *(WORKSPACE, x, space.panel),
@@ -87,7 +85,7 @@ class Segments:
                 1,
             )
         if layer.rectified:
-            self.out.add(passes.rectify, self.out.rows, self.out.units, x, space.panel)
+            self.out.add("rectify", self.out.rows, self.out.units, x, space.panel)
 
     # Backward
 
@@ -97,7 +95,7 @@ class Segments:
         for t in range(self.steps):
             x, dx = space.x + t * self.ws.step, space.dx + t * self.ws.step
             if self.layer.rectified:
-                self.out.add(passes.rectify_backward, rows, units, x, dx, space.panel)
+                self.out.add("rectify_backward", rows, units, x, dx, space.panel)
             self.own_gradient(t, dx)
             if self.layer.reads.tables:
                 self.unread(t, dx)
@@ -108,7 +106,7 @@ class Segments:
         """The sum of DX over windows: ONE^T DX, a row, and rows of 0 that later ones overwrite."""
         layer, own = self.layer, self.own(t)
         self.out.multiply(
-            *(TILE_ROWS, self.out.units, self.out.rows),
+            *(self.layout.sizes.tile_rows, self.out.units, self.out.rows),
             *(WORKSPACE, self.space.one, self.ws.panel),
             *(WORKSPACE, dx, self.space.panel),
             *(GRADIENT, layer.own_gradient + own * self.layout.lanes, layer.own_panel),

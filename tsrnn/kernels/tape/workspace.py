@@ -1,7 +1,7 @@
 """The matrices of a tile in the memory of the thread that works on it.
 
 Per layer and direction (T steps, L lanes in a vector; hidden units are padded to whole vectors, and
-padded units, having no weights, stay 0), all in panels (see ``products``):
+padded units, having no weights, stay 0), all in panels (see ``layout``):
 
 - ``XH (width / L, T + 1, rows, L)``: at step s the row ``[h_{s-1} | 1 | x_s]`` of each window; the
   1 carries the biases.
@@ -34,8 +34,7 @@ The head's, with a row for each window and position:
 
 from dataclasses import dataclass, replace
 
-from tsrnn.kernels.cpu.layout import Layer, Layout, SegmentLayer, Stack, round_up
-from tsrnn.kernels.cpu.products import DEPTH
+from tsrnn.kernels.tape.layout import Layer, Layout, SegmentLayer, Stack, round_up
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Workspace:
         self.z_step = cell.blocks * units * self.panel if keep else 0
         self.c_step = (cell.states - 1) * units * self.panel if keep else 0
         if keep:
-            self.chunk = min(-(-DEPTH // rows), max(steps, architecture.horizon))
+            self.chunk = min(-(-layout.sizes.depth // rows), max(steps, architecture.horizon))
             self.dz_panel = self.chunk * self.step + lanes
             self.dz = self._place(cell.blocks * units * self.dz_panel)
         self.encoder = self._place_stack(layout.encoder, architecture.encoder_steps(steps), keep)

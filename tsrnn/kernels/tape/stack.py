@@ -5,14 +5,11 @@ See ``workspace`` for the matrices that stand in capitals here.
 
 from collections.abc import Callable
 
-from tsrnn.kernels.cpu import data, passes
-from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import Layer, Stack, round_up
-from tsrnn.kernels.cpu.native import kernel
-from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
-from tsrnn.kernels.cpu.recorder import Recorder
-from tsrnn.kernels.cpu.segments import Segments
-from tsrnn.kernels.cpu.workspace import LayerSpace, StackSpace
+from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
+from tsrnn.kernels.tape.layout import Layer, Stack, round_up
+from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.segments import Segments
+from tsrnn.kernels.tape.workspace import LayerSpace, StackSpace
 
 
 class Layers:
@@ -119,7 +116,7 @@ class Layers:
         self.product(layer, s, 0, blocks - gates, x=True)
         self.product(layer, s, blocks - gates, gates, x=True, h=h)
         self.product(layer, s, gates, blocks, h=h)
-        self.add_step(passes.step_forward, at, s)
+        self.add_step("step_forward", at, s)
 
     def product(self, layer: Layer, s, block, last_block, x=False, h=False) -> None:
         """Z[block:last_block] = XH W[:, block:last_block], over the columns that count."""
@@ -128,22 +125,27 @@ class Layers:
         z = at.z + s * self.ws.z_step + block * self.units * self.panel
         for first, last in layer.columns(x, h) if panels > 0 else ():
             self.out.multiply(
-                *(self.out.rows, panels * self.units, round_up(last - first, UNROLL)),
+                *(
+                    self.out.rows,
+                    panels * self.units,
+                    round_up(last - first, self.layout.sizes.unroll),
+                ),
                 *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
                 *(WEIGHTS, w + first * lanes, layer.width * lanes),
                 *(WORKSPACE, z, self.panel),
                 (first, last) != layer.columns(x, h)[0],
             )
 
-    def add_step(self, make, at: LayerSpace, s: int, *more: int) -> None:
+    def add_step(self, name: str, at: LayerSpace, s: int, *more: int) -> None:
         """The cell's equations at step s."""
         c, h = s * self.ws.c_step, s * at.xh_step
-        self.out.tape.add(
-            kernel(make, self.layout.architecture.cell, self.layout.real),
+        self.out.add(
+            name,
             *(self.out.rows, self.units, at.z + s * self.ws.z_step),
             *(at.c + c, at.c_out + c, self.panel),
             *(at.xh + h, at.out + h, at.xh_panel),
             *more,
+            of=(self.layout.architecture.cell,),
         )
 
     # Backward
@@ -211,7 +213,7 @@ class Layers:
             dout += layer.direction * self.units * self.panel
             self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1)
         dz = self.ws.dz + s % self.ws.chunk * self.ws.step
-        self.add_step(passes.step_backward, at, s, at.dstate, dz, dz_panel)
+        self.add_step("step_backward", at, s, at.dstate, dz, dz_panel)
         depth = self.cell.gates * self.layout.hidden
         if self.has_state(s):
             own = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
@@ -247,7 +249,11 @@ class Layers:
             xh = at.xh + first // lanes * at.xh_panel
             for step, run in self.out.runs(end - s):
                 self.out.multiply(
-                    *(round_up(last - first, TILE_ROWS), panels * self.units, run * self.out.rows),
+                    *(
+                        round_up(last - first, self.layout.sizes.tile_rows),
+                        panels * self.units,
+                        run * self.out.rows,
+                    ),
                     *(WORKSPACE, xh + (s + step) * at.xh_step, at.xh_panel),
                     *(WORKSPACE, dz + step * self.ws.step, self.ws.dz_panel),
                     *(GRADIENT, gradient + first * lanes, layer.width * lanes),
@@ -270,4 +276,4 @@ class Layers:
             size = self.layout.architecture.hidden_size
             place = self.first_place + number * self.steps + t
             units = below.direction * size, self.stack.directions * size
-            self.out.add(data.drop, self.out.rows, start, panel, size, place, *units)
+            self.out.add("drop", self.out.rows, start, panel, size, place, *units)

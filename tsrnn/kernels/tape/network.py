@@ -3,14 +3,12 @@
 See ``workspace`` for the matrices that stand in capitals here.
 """
 
-from tsrnn.kernels.cpu import data, passes
-from tsrnn.kernels.cpu.context import GRADIENT, WEIGHTS, WORKSPACE
-from tsrnn.kernels.cpu.layout import KnownBlock, Layer, Layout, Skip
-from tsrnn.kernels.cpu.native import kernel
-from tsrnn.kernels.cpu.products import TILE_ROWS, UNROLL
-from tsrnn.kernels.cpu.recorder import Recorder
-from tsrnn.kernels.cpu.stack import Layers
-from tsrnn.kernels.cpu.workspace import Workspace
+from tsrnn.kernels.tape.calls import Tape
+from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
+from tsrnn.kernels.tape.layout import KnownBlock, Layer, Layout, Skip
+from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.stack import Layers
+from tsrnn.kernels.tape.workspace import Workspace
 
 
 class Network:
@@ -86,7 +84,7 @@ class Network:
         for position, run in self.out.runs(self.positions):
             self.out.multiply(
                 *(run * self.out.rows, self.layout.head_panels),
-                self.feature_panels * lanes + UNROLL,
+                self.feature_panels * lanes + self.layout.sizes.unroll,
                 *(WORKSPACE, self.ws.features + position * self.ws.step, panel),
                 *(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
                 *(WORKSPACE, self.ws.predicted + position * self.ws.step, panel),
@@ -125,7 +123,7 @@ class Network:
         for target, weights in enumerate(skip.weights):
             lags = self.first_origin + origin + 1 - skip.lags, skip.lags, self.out.rows
             columns = target, targets, self.out.width
-            self.out.add(data.read_lags, *lags, *columns, self.ws.lags, panel)
+            self.out.add("read_lags", *lags, *columns, self.ws.lags, panel)
             to = (predicted, self.ws.head_panel) if alone else (self.ws.skipped, panel)
             self.out.multiply(
                 *(self.out.rows, skip.panels, skip.width),
@@ -137,7 +135,7 @@ class Network:
             if not alone:
                 size = target, targets, positions, self.outputs
                 place = self.head_space(predicted)
-                self.out.add(data.add_skipped, *size, self.ws.skipped, panel, *place)
+                self.out.add("add_skipped", *size, self.ws.skipped, panel, *place)
 
     def predicted_from(self, origin: int) -> int:
         return self.ws.predicted + origin * self.ws.step
@@ -150,7 +148,7 @@ class Network:
     def predictions(self) -> None:
         size = self.layout.architecture.numbers, self.positions, self.outputs
         panels = self.layout.output_panels
-        self.out.add(data.write_predictions, *size, panels, *self.head_space(self.ws.predicted))
+        self.out.add("write_predictions", *size, panels, *self.head_space(self.ws.predicted))
 
     def head_space(self, *matrices: int) -> tuple[int, ...]:
         """Some of the head's matrices, their panel, and their step from position to position."""
@@ -162,18 +160,16 @@ class Network:
         targets, width = self.layout.architecture.columns.targets, self.out.width
         ahead = self.outputs // targets if self.origins == 1 else 1
         rows = self.first_origin + 1, ahead, targets
-        self.out.add(data.read_targets, *rows, width, *size, *self.head_space(self.ws.target))
+        self.out.add("read_targets", *rows, width, *size, *self.head_space(self.ws.target))
         if weighted:
-            self.out.add(data.read_weights, *rows, *size, *self.head_space(self.ws.weight))
+            self.out.add("read_weights", *rows, *size, *self.head_space(self.ws.weight))
         if loss.needs_scale:
-            self.out.add(data.read_scales, targets, *size, *self.head_space(self.ws.scale))
+            self.out.add("read_scales", targets, *size, *self.head_space(self.ws.scale))
         matrices = self.ws.predicted, self.ws.target, self.ws.weight, self.ws.scale
-        self.out.tape.add(
-            kernel(passes.loss_pass, loss, settings, weighted, self.layout.real),
-            *(*size, self.layout.output_panels, *self.head_space(*matrices)),
-        )
+        numbers = *size, self.layout.output_panels, *self.head_space(*matrices)
+        self.out.add("loss", *numbers, of=(loss, settings, weighted))
         size = self.positions, self.out.rows, self.layout.head_panels
-        self.out.add(data.clear_spare_rows, *size, *self.head_space(self.ws.predicted))
+        self.out.add("clear_spare_rows", *size, *self.head_space(self.ws.predicted))
 
     # Backward
 
@@ -181,7 +177,7 @@ class Network:
         """The head, then the stacks, the last one first."""
         first, count = self.layout.tables_gradient
         if count:
-            self.out.add(data.clear_gradient, first, count)
+            self.out.add("clear_gradient", first, count)
         self.backward_head()
         if self.decoder is not None:
             self.decoder.backward(None, self.spread)
@@ -196,7 +192,7 @@ class Network:
         for position, run in self.out.runs(self.positions):
             shift = position * self.ws.step
             self.out.multiply(
-                *(features + TILE_ROWS, panels, run * self.out.rows),
+                *(features + self.layout.sizes.tile_rows, panels, run * self.out.rows),
                 *(WORKSPACE, self.ws.features + shift, panel),
                 *(WORKSPACE, self.ws.predicted + shift, panel),
                 *(GRADIENT, self.layout.head_gradient, self.layout.feature_width * lanes),
@@ -259,7 +255,7 @@ def record(
     gradient: bool = False,
     dropout: bool = False,
     weighted: bool = False,
-):
+) -> Tape:
     """The tape of one network for tiles of ``rows`` windows: a forecast, or a loss."""
     recorder = Recorder(layout, workspace, rows)
     network = Network(recorder, steps, origins, dropout)
@@ -270,4 +266,4 @@ def record(
         network.loss(*loss, weighted)
     if gradient:
         network.backward()
-    return recorder.tape.finish()
+    return recorder.tape

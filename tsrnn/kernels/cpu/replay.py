@@ -1,34 +1,10 @@
-"""The network as a list of native calls, recorded once and replayed for every tile of windows.
+"""A loop over the calls of a tape, for one tile of windows after another."""
 
-Which products and passes a network consists of, and where in memory their operands lie, depends
-only on its architecture, the number of steps and the size of a tile. So Python works that out once
-and writes it down (see ``network``), and what each thread runs is a loop over the list: no time is
-spent compiling control flow, and the network can be read, and tested, as ordinary Python.
-"""
-
-import numpy as np
-
-from tsrnn.kernels.cpu import context as c
-from tsrnn.kernels.cpu.context import INT, INTS, advance, buffer
+from tsrnn.kernels.cpu.buffers import INT, INTS, advance, buffer
 from tsrnn.kernels.cpu.native import Kernel, call
 from tsrnn.kernels.cpu.vectors import flush_denormals, restore_denormals
-
-CALL_LENGTH = 16  # a kernel's address and its arguments
-
-
-class Tape:
-    """Native calls in order."""
-
-    def __init__(self) -> None:
-        self._calls: list[tuple[int, ...]] = []
-
-    def add(self, kernel: Kernel, *arguments: int) -> None:
-        padding = (0,) * (CALL_LENGTH - 1 - len(arguments))
-        self._calls.append((kernel.address, *arguments, *padding))
-
-    def finish(self) -> np.ndarray:
-        """One row a call."""
-        return np.array(self._calls, np.int64).reshape(-1, CALL_LENGTH)
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.calls import CALL_LENGTH
 
 
 def replay_kernel() -> Kernel:
