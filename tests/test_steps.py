@@ -6,8 +6,8 @@ import pytest
 from conftest import named
 
 from tsrnn.kernels import Turn, WindowSet, make_engine
-from tsrnn.kernels.cpu import engine as engines
 from tsrnn.kernels.reference import Reference
+from tsrnn.kernels.tape import batches
 from tsrnn.losses import SquaredError
 from tsrnn.optimizers import OPTIMIZERS, Adam
 
@@ -120,7 +120,7 @@ def test_a_network_that_has_no_turn_stays_as_it_is(problem):
 def test_bits_do_not_depend_on_how_many_steps_a_call_takes(problem, monkeypatch, seconds):
     fits = []
     for limit in (0.1, seconds):
-        monkeypatch.setattr(engines, "_SECONDS_IN_A_CALL", limit)
+        monkeypatch.setattr(batches, "_SECONDS_IN_A_CALL", limit)
         engine, batch = problem("gru", layers=2, dtype="float32", count=38)
         results = train(engine, [batch.windows], clip_norm=0.1, dropout=0.2)
         fits.append([*results, engine.parameters.copy()])

@@ -9,11 +9,12 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
+from tsrnn.kernels import Turn
 from tsrnn.kernels.cells import CELLS
 from tsrnn.kernels.cpu import passes, vectors
 from tsrnn.kernels.cpu.engine import aligned
 from tsrnn.kernels.cpu.native import Kernel, kernel
-from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
+from tsrnn.kernels.cpu.passes import optimizer_pass
 from tsrnn.kernels.cpu.vectors import INT64, Memory, lanes, lanes_of, machine
 from tsrnn.kernels.elementary import relu, sigmoid, slope_of_relu
 from tsrnn.kernels.tape import context as c
@@ -403,10 +404,8 @@ def weights_and_gradients(dtype):
 
 def optimize(optimizer, weights, gradient, memory, count, scale=1.0):
     """One step by the kernel for the first ``count`` weights; arrays are aligned."""
-    settings, real = (
-        settings_of(optimizer),
-        types.float32 if weights.itemsize == 4 else types.float64,
-    )
+    settings = Turn(None, optimizer, np.zeros(1)).settings
+    real = types.float32 if weights.itemsize == 4 else types.float64
     buffers = (weights, gradient, memory, settings)
     addresses = [array.ctypes.data for array in buffers]
     sizes = count, memory.shape[1]

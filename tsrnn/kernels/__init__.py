@@ -10,9 +10,11 @@ __all__ = ["Architecture", "Columns", "Turn", "WindowSet", "describe", "make_eng
 
 
 def make_engine(architecture: Architecture, dtype: str, device: str, networks: int = 1):
-    """The engine that computes some networks on a device; "auto" means the CPU so far."""
-    if device not in ("cpu", "auto"):
-        raise ValueError(f'device must be "cpu" or "auto"; got {device!r}')
+    """The engine that computes some networks on a device: "cpu" or "cuda"."""
+    if device == "cuda":
+        from tsrnn.kernels.cuda.engine import Engine as OnGPU
+
+        return OnGPU(architecture, dtype, networks)
     from tsrnn.kernels.cpu.engine import Engine
 
     return Engine(architecture, dtype, networks)

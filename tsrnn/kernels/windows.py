@@ -1,5 +1,6 @@
 """The windows that an engine works on: places in a series, never copies of it."""
 
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,13 @@ class Turn(NamedTuple):
     """As it stands at each step."""
     seeds: np.ndarray
     """Of dropout, for each step."""
+
+    @property
+    def settings(self) -> np.ndarray:
+        """The optimizer's numbers, in the order of its fields: shape (steps, numbers)."""
+        numbers = [getattr(self.optimizer, field.name) for field in fields(self.optimizer)]
+        columns = [np.broadcast_to(np.float64(number), len(self.seeds)) for number in numbers]
+        return np.stack(columns, axis=1)
 
 
 class WindowSet:

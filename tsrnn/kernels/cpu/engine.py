@@ -1,8 +1,6 @@
 """The CPU's engine: networks of one architecture, and what can be computed with them."""
 
 import threading
-import time
-from collections.abc import Iterator
 
 import numpy as np
 from numba import types
@@ -10,17 +8,16 @@ from numba import types
 from tsrnn.kernels.architecture import Architecture
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.operations import sizes_of
-from tsrnn.kernels.cpu.passes import optimizer_pass, settings_of
-from tsrnn.kernels.cpu.program import Kind, Program
+from tsrnn.kernels.cpu.passes import optimizer_pass
+from tsrnn.kernels.cpu.program import Program
 from tsrnn.kernels.cpu.threads import available_threads
 from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.batches import Kind, calls
 from tsrnn.kernels.tape.layout import Layout
 from tsrnn.kernels.windows import Batch, Turn
 
 _ALIGNMENT = 64
 _PROGRAMS_KEPT = 8
-# Ctrl-C is heard between native calls, which take no longer than about twice this.
-_SECONDS_IN_A_CALL = 0.1
 
 
 def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -60,7 +57,7 @@ class Engine:
         count = self.layout.n_parameters
         self.parameters, self.gradient = self._parameters[:, :count], self._gradient[:, :count]
         self._buffers: dict[object, np.ndarray] = {}
-        self._programs: dict[Kind, Program] = {}
+        self._programs: dict[tuple[Kind, int], Program] = {}
         self._in_use = threading.Lock()
 
     def predict(self, batches: dict[int, Batch]) -> np.ndarray:
@@ -145,24 +142,22 @@ class Engine:
         windows = len(next(iter(turns.values())).windows)
         numbers, batches = [*turns], -(-windows // batch_size)
         losses, norms = np.full((2, len(turns), batches), np.nan)
-        optimizers = [turn.optimizer for turn in turns.values()]
-        settings = [
-            np.broadcast_to(s, (batches, s.shape[-1])) for s in map(settings_of, optimizers)
-        ]
-        make, clip = (optimizer_pass, type(optimizers[0])), np.array([clip_norm])
+        settings = np.stack([turn.settings for turn in turns.values()])
+        optimizer = type(next(iter(turns.values())).optimizer)
+        clip = np.array([clip_norm])
         rows = {  # of each network, step by step
-            c.OPTIMIZER_SETTINGS: np.array(settings, order="C"),
+            c.OPTIMIZER_SETTINGS: settings,
             c.SEEDS: np.stack([turn.seeds for turn in turns.values()]),
             c.STEP_LOSSES: losses,
             c.STEP_NORMS: norms,
         }
         fixed = {
-            c.OPTIMIZE: kernel(*make, self.real).address,
-            c.OPTIMIZER_FIELDS: settings[0].shape[1],
+            c.OPTIMIZE: kernel(optimizer_pass, optimizer, self.real).address,
+            c.OPTIMIZER_FIELDS: settings.shape[2],
             c.MEMORY: addresses(memory)[numbers],
             c.CLIP_NORM: clip.ctypes.data,
         }
-        for batch, steps in _calls(windows // batch_size, batches):
+        for batch, steps in calls(windows // batch_size, batches):
             first, count = batch * batch_size, min(batch_size, windows - batch * batch_size)
             part = {number: turn.windows.batch(first, count) for number, turn in turns.items()}
             program = self._program(part, loss, True, dropout)
@@ -176,19 +171,12 @@ class Engine:
         self, batches: dict[int, Batch], loss=None, training: bool = False, dropout: float = 0.0
     ) -> Program:
         """For these batches, and pointed at them; recorded if there is none, a few are kept."""
-        batch = next(iter(batches.values()))
-        weighted = batch.windows.weights is not None and loss is not None
-        which = None if loss is None else (type(loss), len(loss.settings))
-        what = which, training, dropout > 0, weighted
-        windows = batch.windows
-        kind = Kind(
-            batch.count, windows.steps, windows.origins, *what, len(batches), available_threads()
-        )
+        kind = Kind.of(batches, loss, training, dropout), available_threads()
         if kind not in self._programs:
             if len(self._programs) == _PROGRAMS_KEPT:
                 self._programs.clear()
                 self._buffers.clear()
-            self._programs[kind] = Program(self.layout, self.real, kind, self._buffer)
+            self._programs[kind] = Program(self.layout, self.real, *kind, self._buffer)
         program = self._programs[kind]
         numbers = [*batches]
         program.point_at([*batches.values()], loss, dropout)
@@ -212,14 +200,3 @@ def addresses(array: np.ndarray, column: int = 0) -> np.ndarray:
     """Of the numbers in one column, row by row."""
     first = array.ctypes.data + column * array.strides[1]
     return first + np.arange(len(array)) * array.strides[0]
-
-
-def _calls(full: int, batches: int) -> Iterator[tuple[int, int]]:
-    """First batch and number of batches of each native call; the last batch may be a small one."""
-    batch, at_once = 0, 1
-    while batch < batches:
-        steps = max(1, min(at_once, full - batch))
-        start = time.perf_counter()
-        yield batch, steps
-        quick = time.perf_counter() - start < _SECONDS_IN_A_CALL
-        at_once, batch = 2 * at_once if quick else max(1, at_once // 2), batch + steps

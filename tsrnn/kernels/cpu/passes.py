@@ -7,7 +7,6 @@ while the kernel is compiled, on ``Lanes``; the loops around them are Numba's.
 from dataclasses import fields
 from functools import cache
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -291,13 +290,6 @@ def numbers_at(settings: ir.Value, count: int, memory: Memory) -> tuple[Lanes, .
     builder = memory.builder
     places = [builder.gep(settings, [ir.Constant(INT64, i)]) for i in range(count)]
     return tuple(memory.splat(builder.load(place)) for place in places)
-
-
-def settings_of(optimizer) -> np.ndarray:
-    """The numbers of an optimizer; a row a step where some vary."""
-    numbers = [getattr(optimizer, name) for name in field_names(type(optimizer))]
-    arrays = np.broadcast_arrays(*(np.asarray(number, np.float64) for number in numbers))
-    return np.stack(arrays, axis=-1) if arrays else np.zeros(0)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.threads import borrowed_threads, parallel_kernel
 from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.batches import Kind
 from tsrnn.kernels.tape.calls import Tape
 from tsrnn.kernels.tape.layout import Layout, round_up
 from tsrnn.kernels.tape.network import record
@@ -21,36 +22,17 @@ from tsrnn.kernels.tape.workspace import Workspace
 from tsrnn.kernels.windows import Batch
 
 
-class Kind(NamedTuple):
-    """What batches have in common for which one program will do."""
+def tile_rows(kind: Kind, threads: int) -> int:
+    """Windows in a full tile.
 
-    count: int
-    """Windows in each."""
-    steps: int
-    """Length of a window."""
-    origins: int
-    """Steps at its end after which the network forecasts."""
-    loss: tuple[type, int] | None
-    """And how many numbers it is made of; None for a forecast."""
-    training: bool
-    dropout: bool
-    weighted: bool
-    networks: int
-    """That have a batch each."""
-    threads: int
-
-    @property
-    def tile_rows(self) -> int:
-        """Windows in a full tile.
-
-        For a loss it is a choice of the batch alone, so that results ignore threads. A forecast
-        sums nothing over windows, and its bits do not depend on tiles: as many windows as there are
-        for a thread, up to where a step's matrices fill the cache.
-        """
-        if self.loss is not None:
-            return min(round_up(self.count, TILE_ROWS), 16 if self.count < 64 else 32)
-        threads = self.threads if self.networks == 1 else 1
-        return min(round_up(-(-self.count // threads), TILE_ROWS), 128)
+    For a loss it is a choice of the batch alone, so that results ignore threads. A forecast sums
+    nothing over windows, and its bits do not depend on tiles: as many windows as there are for a
+    thread, up to where a step's matrices fill the cache.
+    """
+    if kind.loss is not None:
+        return min(round_up(kind.count, TILE_ROWS), 16 if kind.count < 64 else 32)
+    threads = threads if kind.networks == 1 else 1
+    return min(round_up(-(-kind.count // threads), TILE_ROWS), 128)
 
 
 class Program:
@@ -66,16 +48,18 @@ class Program:
     real : numba type
         Of all numbers.
     kind : Kind
+    threads : int
+        At most.
     buffer : callable
         ``buffer(name, size)``: memory shared by programs that do not run at the same time.
     """
 
-    def __init__(self, layout: Layout, real, kind: Kind, buffer: Callable):
+    def __init__(self, layout: Layout, real, kind: Kind, threads: int, buffer: Callable):
         self.kind, self._layout = kind, layout
         self._real, self._itemsize = real, np.dtype(str(real)).itemsize
-        rows, training, several = kind.tile_rows, kind.training, kind.networks > 1
+        rows, training, several = tile_rows(kind, threads), kind.training, kind.networks > 1
         tiles = -(-kind.count // rows)
-        self.workers = min(kind.threads, kind.networks if several else tiles)
+        self.workers = min(threads, kind.networks if several else tiles)
         self.contexts = np.zeros((kind.networks if several else self.workers, c.SIZE), np.int64)
         self._settings = np.zeros(0 if kind.loss is None else kind.loss[1])
         self._loss: object = None
@@ -99,11 +83,10 @@ class Program:
 
     def _record(self, workspace: Workspace, rows: int) -> None:
         kind = self.kind
-        what = (kind.steps, kind.origins, kind.loss, kind.training, kind.dropout, kind.weighted)
-        tape = last_tape = self._finished(record(self._layout, workspace, rows, *what))
+        tape = last_tape = self._finished(record(self._layout, workspace, rows, *kind.tape))
         last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
         if last_rows < rows:
-            last_tape = self._finished(record(self._layout, workspace, last_rows, *what))
+            last_tape = self._finished(record(self._layout, workspace, last_rows, *kind.tape))
         self._tapes = tape, last_tape
         self.set({c.TAPE: tape.ctypes.data, c.TAPE_LENGTH: len(tape)})
         self.set({c.LAST_TAPE: last_tape.ctypes.data, c.LAST_TAPE_LENGTH: len(last_tape)})
@@ -119,7 +102,7 @@ class Program:
             c.NETWORKS: kind.networks,
             c.WINDOWS: kind.count,
             c.VALUE_COUNT: int(np.prod(self.forecast_shape)) // layout.architecture.numbers,
-            c.LOCATION_BYTES: kind.count * layout.architecture.columns.targets * self._itemsize,
+            c.LOCATION_STEP: kind.count * layout.architecture.columns.targets * self._itemsize,
             c.SOURCES: layout.sources.ctypes.data,
             c.PACKED_SIZE: len(layout.sources),
             c.PACKED_TRAINABLE: layout.packed_trainable,

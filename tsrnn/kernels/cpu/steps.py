@@ -43,8 +43,8 @@ def _go_to(context, step):
         context[c.DROPOUT_SEED] = buffer(INT, context, c.SEEDS, step)[0]
     if step > 0:
         context[c.STARTS] += context[c.WINDOWS] * 8
-        context[c.LOCATION] += context[c.LOCATION_BYTES]
-        context[c.INVERSE_SCALE] += context[c.LOCATION_BYTES]
+        context[c.LOCATION] += context[c.LOCATION_STEP]
+        context[c.INVERSE_SCALE] += context[c.LOCATION_STEP]
 
 
 @part_of_kernel

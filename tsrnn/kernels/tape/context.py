@@ -65,9 +65,9 @@ workers of a network stands in each one's context, and is read from the first's.
     DERIVATIVES,
     SQUARE,
     VALUE_COUNT,
-    # Batches to go through; bytes from the locations of one to those of the next
+    # Batches to go through; from the locations of one to those of the next
     STEPS,
-    LOCATION_BYTES,
+    LOCATION_STEP,
     # For each step the seed of its dropout; its loss and the norm of its gradient are left
     SEEDS,
     STEP_LOSSES,
@@ -77,7 +77,12 @@ workers of a network stands in each one's context, and is read from the first's.
     OPTIMIZER_SETTINGS,
     OPTIMIZER_FIELDS,
     CLIP_NORM,
+    # Where a GPU finds numbers that the CPU works out itself: what slopes, and the sum of a loss,
+    # are multiplied by; what passes dropout
+    LOSS_FACTOR,
+    VALUE_SHARE,
+    DROPOUT_GROWTH,
     SIZE,
-) = range(57)
+) = range(60)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)

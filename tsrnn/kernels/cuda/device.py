@@ -1,0 +1,263 @@
+"""All that is asked of numba-cuda, and nowhere else: compiling, launching, memory, what is missing.
+
+In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``), where threads of a block are those of Python, the
+kernels are the same; warps are narrow there, and equations run on NumPy's numbers, not ``Scalar``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+if importlib.util.find_spec("numba_cuda") is None:
+    raise ImportError(
+        'device="cuda" needs numba-cuda, which is not installed: pip install "tsrnn[cuda]".'
+    )
+
+from numba import cuda
+from numba.cuda import types
+from numba.cuda.core import config
+from numba.cuda.extending import intrinsic
+
+from tsrnn.kernels.cuda.scalars import Scalar
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+
+LANES = 4 if SIMULATED else 32  # threads of a warp, columns of a panel
+THREADS = 2 * LANES if SIMULATED else 256  # of a block
+TILE_ROWS = 4 if SIMULATED else 8
+UNROLL = 4
+
+integer, unsigned = types.int64, types.uint64
+
+
+def real_of(dtype: Any) -> Any:
+    """numba-cuda's name of a precision."""
+    return getattr(types, np.dtype(dtype).name)
+
+
+# What device code is made of
+
+
+def function(code: Callable) -> Callable:
+    """Code that kernels call."""
+    return cuda.jit(device=True)(code)
+
+
+def equations(code: Callable, size: int) -> Callable:
+    """``apply(values)``: the first ``size`` numbers of a thread's array become those of ``code``.
+
+    ``code`` takes so many numbers, and returns as many or fewer, which take the first places.
+    """
+    if SIMULATED:
+
+        @function
+        def simulated(values):
+            with np.errstate(all="ignore"):
+                for i, result in enumerate(code(*[values[i] for i in range(size)])):
+                    values[i] = result
+
+        return simulated
+
+    @intrinsic
+    def apply(typing_context, values):
+        def codegen(context, builder, signature, arguments):
+            data = _data_of(context, builder, values, arguments[0])
+            places = [builder.gep(data, [ir.Constant(ir.IntType(32), i)]) for i in range(size)]
+            numbers = [Scalar(builder, builder.load(place)) for place in places]
+            for place, result in zip(places, code(*numbers), strict=False):
+                builder.store(result.value, place)
+            return context.get_dummy_value()
+
+        return types.void(values), codegen
+
+    return apply
+
+
+def _data_of(context, builder, kind, array) -> ir.Value:
+    from numba.cuda.np import arrayobj
+
+    return arrayobj.make_array(kind)(context, builder, array).data
+
+
+if SIMULATED:
+
+    @function
+    def four(array, place):
+        """Four numbers that lie side by side."""
+        return array[place], array[place + 1], array[place + 2], array[place + 3]
+
+    @function
+    def split(count, size):
+        """Quotient and rest of two counts."""
+        return count // size, count % size
+
+else:
+
+    @intrinsic
+    def split(typing_context, count, size):
+        """Quotient and rest of two counts below 2^31: devices have no 64-bit division."""
+
+        def codegen(context, builder, signature, arguments):
+            short = ir.IntType(32)
+            numbers = [builder.trunc(number, short) for number in arguments]
+            results = builder.udiv(*numbers), builder.urem(*numbers)
+            long = [builder.zext(result, ir.IntType(64)) for result in results]
+            return context.make_tuple(builder, signature.return_type, long)
+
+        return types.UniTuple(integer, 2)(integer, integer), codegen
+
+    @intrinsic
+    def four(typing_context, array, place):
+        """Four numbers that lie side by side, from a multiple of four on, in one load."""
+
+        def codegen(context, builder, signature, arguments):
+            first = builder.gep(_data_of(context, builder, array, arguments[0]), [arguments[1]])
+            kind = ir.VectorType(first.type.pointee, 4)
+            loaded = builder.load(builder.bitcast(first, kind.as_pointer()))
+            loaded.align = 16
+            numbers = [
+                builder.extract_element(loaded, ir.Constant(ir.IntType(32), i)) for i in range(4)
+            ]
+            return context.make_tuple(builder, signature.return_type, numbers)
+
+        return types.UniTuple(array.dtype, 4)(array, place), codegen
+
+
+@function
+def sync(team):
+    """Wait for all threads of a team of blocks; what they wrote can be read then."""
+    if team > 1:
+        cuda.cg.this_grid().sync()
+    else:
+        cuda.syncthreads()
+
+
+@function
+def root(x):
+    """The square root."""
+    return math.sqrt(x)
+
+
+@function
+def is_finite(x):
+    """Neither infinite nor NaN."""
+    return math.isfinite(x)
+
+
+# Kernels
+
+
+class Kernel:
+    """A function of flat arrays, compiled for the device when it is first launched.
+
+    Parameters
+    ----------
+    code : callable
+        ``code(series, state, scratch, fixed, now)``, the first three of numbers of type ``real``,
+        the others of 64-bit integers.
+    real : numba type
+    """
+
+    def __init__(self, code: Callable, real: Any):
+        self._code, self._real, self._kernel = code, real, None
+
+    @property
+    def signature(self) -> Any:
+        """Of its arguments."""
+        reals, integers = self._real[::1], integer[::1]
+        return types.void(reals, reals, reals, integers, integers)
+
+    def launch(self, blocks: int, arrays: tuple) -> None:
+        """On so many blocks, and wait for the end."""
+        if self._kernel is None:
+            self._kernel = (
+                cuda.jit(self._code) if SIMULATED else cuda.jit(self.signature)(self._code)
+            )
+        self._kernel[blocks, THREADS](*arrays)
+        cuda.synchronize()
+
+    def most_blocks(self) -> int:
+        """That the device runs at the same time; the simulator runs one after the other."""
+        if SIMULATED:
+            return 1
+        kernel = self._compiled().overloads[self.signature.args]
+        return kernel.max_cooperative_grid_blocks(THREADS)
+
+    def _compiled(self) -> Any:
+        if self._kernel is None:
+            compiler = cuda.jit if SIMULATED else cuda.jit(self.signature)
+            self._kernel = compiler(self._code)
+        return self._kernel
+
+    def ptx(self, capability: tuple[int, int]) -> str:
+        """The code for devices of a compute capability, which need not be there."""
+        from numba.cuda import dispatcher
+
+        class Device:
+            compute_capability = capability
+
+        before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: Device
+        try:
+            text, _ = cuda.compile_ptx(self._code, self.signature, cc=capability)
+        finally:
+            dispatcher.get_current_device = before
+        return text
+
+
+# Memory
+
+
+def check() -> None:
+    """Refuse to go on without a device.
+
+    Raises
+    ------
+    RuntimeError
+        With what the driver says.
+    """
+    if not cuda.is_available():
+        reason = cuda.cuda_error() or "the driver finds no device"
+        raise RuntimeError(f'device="cuda" finds no GPU that it could use: {reason}.')
+
+
+def to_device(array: np.ndarray) -> Any:
+    """A copy in the device's memory.
+
+    Raises
+    ------
+    MemoryError
+        If it is full.
+    """
+    return _allocated(lambda: cuda.to_device(np.ascontiguousarray(array)), array.nbytes)
+
+
+def empty(size: int, dtype: Any) -> Any:
+    """Numbers in the device's memory, whatever they are.
+
+    Raises
+    ------
+    MemoryError
+        If it is full.
+    """
+    size = max(size, 1)
+    return _allocated(lambda: cuda.device_array(size, dtype), size * np.dtype(dtype).itemsize)
+
+
+def _allocated(make: Callable[[], Any], size: int) -> Any:
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    try:
+        return make()
+    except CudaAPIError as error:
+        if "OUT_OF_MEMORY" not in str(error).upper():
+            raise
+        raise MemoryError(
+            f"The GPU has no room for another {size / 2**20:,.0f} MiB. Use a smaller batch_size, "
+            'hidden_size or n_members, or device="cpu".'
+        ) from error

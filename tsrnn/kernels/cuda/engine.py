@@ -1,0 +1,145 @@
+"""The GPU's engine: networks of one architecture, with the interface of the CPU's."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from tsrnn.kernels.architecture import Architecture
+from tsrnn.kernels.cuda.device import check, to_device
+from tsrnn.kernels.cuda.launch import Launch
+from tsrnn.kernels.cuda.operations import SIZES
+from tsrnn.kernels.cuda.program import Program
+from tsrnn.kernels.tape.batches import Kind, calls
+from tsrnn.kernels.tape.layout import Layout
+from tsrnn.kernels.windows import Batch, Turn
+
+_PROGRAMS_KEPT = 8
+
+
+class Engine:
+    """Some networks of one architecture, each with parameters of its own, on a GPU.
+
+    One network's batch is spread over blocks of threads. Several networks have a block each.
+    Parameters live in the memory of the machine: they go to the device with a launch, which is a
+    number of training steps as a rule, and come back with it.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    dtype : numpy dtype
+        float32 or float64.
+    networks : int, default=1
+
+    Attributes
+    ----------
+    parameters, gradient : ndarray, shape (networks, n_parameters)
+        See the CPU's engine.
+    """
+
+    def __init__(self, architecture: Architecture, dtype, networks: int = 1):
+        check()
+        self.architecture, self.networks, self.dtype = architecture, networks, np.dtype(dtype)
+        self.layout = Layout(architecture, SIZES)
+        self._parameters = np.zeros((networks, self.layout.padded_count), dtype)
+        self.parameters = self._parameters[:, : self.layout.n_parameters]
+        self.gradient = np.zeros_like(self.parameters)
+        self._programs: dict[tuple, Program] = {}
+        self._series: tuple[Any, Any, Any] | None = None
+        self._in_use = threading.Lock()
+
+    def predict(self, batches: dict[int, Batch]) -> np.ndarray:
+        """Normalised forecasts, shape (networks, windows, numbers * horizon * targets).
+
+        See the CPU's engine. May be asked by many threads at once; they take turns.
+        """
+        with self._in_use:
+            launch = self._launch(self._program(batches), batches)
+            launch.forecast()
+            launch.run(self._series_of(batches))
+        return launch.returned("predictions")
+
+    def loss(self, batches: dict[int, Batch], loss) -> np.ndarray:
+        """Mean loss over windows, steps and targets, by network."""
+        launch = self._launch(self._program(batches, loss), batches)
+        launch.learn(loss)
+        launch.run(self._series_of(batches))
+        return launch.returned("losses")[:, 0]
+
+    def loss_and_gradient(
+        self, batches: dict[int, Batch], loss, dropout: float = 0.0, seed: int = 0
+    ) -> np.ndarray:
+        """Mean losses; gradients are left in ``gradient``. ``seed`` chooses the dropout masks."""
+        launch = self._launch(self._program(batches, loss, True, dropout), batches)
+        launch.learn(loss, dropout, np.full((len(batches), 1), seed))
+        launch.run(self._series_of(batches))
+        self.gradient[[*batches], : self.layout.n_trainable] = launch.derivatives()
+        return launch.returned("losses")[:, 0]
+
+    def optimizer_memory(self, optimizer, remembered: np.ndarray | None = None) -> np.ndarray:
+        """What an optimizer remembers of each network: zeros, or what it did before."""
+        shape = self.networks, max(optimizer.memories, 1), self.layout.n_trainable
+        return np.zeros(shape, self.dtype) if remembered is None else remembered.copy()
+
+    def remembered(self, memory: np.ndarray) -> np.ndarray:
+        """The same of any machine: shape (networks, memories, trainable parameters)."""
+        return memory.copy()
+
+    def train(
+        self,
+        turns: dict[int, Turn],
+        batch_size: int,
+        loss,
+        memory: np.ndarray,
+        clip_norm: float,
+        dropout: float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One step of training along each batch of windows; see the CPU's engine."""
+        first_turn = next(iter(turns.values()))
+        windows, optimizer = len(first_turn.windows), type(first_turn.optimizer)
+        numbers, batches = [*turns], -(-windows // batch_size)
+        losses, norms = np.full((2, len(turns), batches), np.nan)
+        settings = np.stack([turn.settings for turn in turns.values()])
+        seeds = np.stack([turn.seeds for turn in turns.values()])
+        for batch, steps in calls(windows // batch_size, batches):
+            count, part = min(batch_size, windows - batch * batch_size), slice(batch, batch + steps)
+            some = {n: turn.windows.batch(batch * batch_size, count) for n, turn in turns.items()}
+            program = self._program(some, loss, True, dropout, optimizer)
+            launch = self._launch(program, some, steps)
+            launch.learn(loss, dropout, seeds[:, part])
+            launch.optimize(memory[numbers], settings[:, part], clip_norm)
+            launch.run(self._series_of(some))
+            memory[numbers] = launch.returned("memory")
+            self._parameters[numbers] = launch.returned("parameters")
+            losses[:, part], norms[:, part] = map(launch.returned, ("losses", "norms"))
+            if not np.isfinite(losses[:, part] + norms[:, part]).all():
+                break
+        return losses, norms
+
+    def _program(
+        self,
+        batches: dict[int, Batch],
+        loss=None,
+        training: bool = False,
+        dropout: float = 0.0,
+        optimizer: type | None = None,
+    ) -> Program:
+        """For these batches; recorded if there is none, a few are kept."""
+        key = Kind.of(batches, loss, training, dropout), optimizer
+        if key not in self._programs:
+            if len(self._programs) == _PROGRAMS_KEPT:
+                self._programs.clear()
+            self._programs[key] = Program(self.layout, key[0], self.dtype, optimizer)
+        return self._programs[key]
+
+    def _launch(self, program: Program, batches: dict[int, Batch], steps: int = 1) -> Launch:
+        return Launch(program, self._parameters[[*batches]], [*batches.values()], steps)
+
+    def _series_of(self, batches: dict[int, Batch]) -> Any:
+        """The rows of all series, and their weights, on the device, where they stay."""
+        windows, held = next(iter(batches.values())).windows, self._series
+        if held is None or held[0] is not windows.series or held[1] is not windows.weights:
+            weights = np.zeros(0, self.dtype) if windows.weights is None else windows.weights
+            flat = np.concatenate([windows.series.ravel(), weights])
+            held = self._series = windows.series, windows.weights, to_device(flat)
+        return held[2]

@@ -1,0 +1,136 @@
+"""A network recorded for batches of one kind, and where everything lies in the device's arrays.
+
+- ``series``: the rows of all series, then their weights;
+- ``state``: what goes to the device and comes back with every launch: parameters, what the
+  optimizer remembers, locations and scales of windows, settings, losses, norms, forecasts;
+- ``scratch``: what stays there: matrices of tiles, packed weights, gradients, sums;
+- ``fixed``: tapes and index maps; ``now``: contexts, starts of windows, seeds.
+"""
+
+import numpy as np
+
+from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, empty, real_of, to_device
+from tsrnn.kernels.cuda.operations import code_of
+from tsrnn.kernels.cuda.steps import steps_kernel
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.batches import Kind
+from tsrnn.kernels.tape.calls import Operation
+from tsrnn.kernels.tape.layout import Layout, round_up
+from tsrnn.kernels.tape.network import record
+from tsrnn.kernels.tape.workspace import Workspace
+
+_OWN_BLOCK = 4 * TILE_ROWS  # windows in a tile of a network that has a block to itself
+_ALIGNMENT = 32  # numbers
+
+_kernels: list["Compiled"] = []
+
+
+class Compiled:
+    """A kernel, and the number that stands for each operation on its tapes."""
+
+    def __init__(self, operations: list[Operation], optimizer: type | None, dtype):
+        from tsrnn.kernels.cuda.passes import optimizer_pass
+
+        self.dtype, self.optimizer, real = np.dtype(dtype), optimizer, real_of(dtype)
+        self.codes = {operation: code for code, operation in enumerate(operations)}
+        update = None if optimizer is None else optimizer_pass(optimizer, real)
+        code = steps_kernel([code_of(each, real) for each in operations], update, real)
+        self.kernel = Kernel(code, real)
+
+    def serves(self, operations: list[Operation], optimizer: type | None, dtype) -> bool:
+        """Whether it can do all this, and perhaps more."""
+        same = self.dtype == dtype and optimizer in (None, self.optimizer)
+        return same and all(operation in self.codes for operation in operations)
+
+
+def compiled(operations: list[Operation], optimizer: type | None, dtype) -> Compiled:
+    """A kernel for these operations, which exists once: a larger one will do as well."""
+    for each in _kernels:
+        if each.serves(operations, optimizer, dtype):
+            return each
+    _kernels.append(Compiled(operations, optimizer, dtype))
+    return _kernels[-1]
+
+
+class Plan:
+    """Where parts of an array begin."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def place(self, numbers: int, times: int = 1) -> np.ndarray:
+        """Room for some numbers, so many times; where each begins."""
+        stride = round_up(numbers, _ALIGNMENT)
+        starts = self.size + stride * np.arange(times)
+        self.size += stride * times
+        return starts
+
+
+class Program:
+    """Tapes and contexts of batches of one kind.
+
+    Parameters
+    ----------
+    layout : Layout
+    kind : Kind
+    dtype : numpy dtype
+    optimizer : type or None
+    """
+
+    def __init__(self, layout: Layout, kind: Kind, dtype, optimizer: type | None):
+        self.layout, self.kind = layout, kind
+        self.several = kind.networks > 1
+        rows = round_up(kind.count, TILE_ROWS)
+        rows = min(rows, _OWN_BLOCK if self.several else TILE_ROWS)
+        self.tiles = -(-kind.count // rows)
+        workspace = Workspace(layout, kind.steps, kind.origins, rows, kind.training)
+        tapes = [record(layout, workspace, rows, *kind.tape)]
+        last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
+        if last_rows < rows:
+            tapes.append(record(layout, workspace, last_rows, *kind.tape))
+        operations = [*dict.fromkeys(each for tape in tapes for each in tape.operations())]
+        self.compiled = compiled(operations, optimizer, dtype)
+        wanted = kind.networks if self.several else self.tiles
+        self.blocks = min(wanted, self.compiled.kernel.most_blocks())
+        self.contexts = np.zeros((kind.networks if self.several else self.blocks, c.SIZE), np.int64)
+        self._place_fixed([tape.finish(self.compiled.codes) for tape in tapes])
+        self._place_scratch(workspace, dtype)
+        self.set({c.NETWORKS: kind.networks, c.WINDOWS: kind.count})
+        self.set({c.TILES: self.tiles, c.TILE_SIZE: rows, c.COLLECT: int(kind.training)})
+        self.set({c.LOCATION_STEP: kind.count * layout.architecture.columns.targets})
+
+    def set(self, fields: dict) -> None:
+        """Fields of all contexts: one number, or one for each network."""
+        for field, numbers in fields.items():
+            self.contexts[:, field] = numbers
+
+    def _place_fixed(self, tapes: list[np.ndarray]) -> None:
+        layout = self.layout
+        seconds = np.full(len(layout.sources), layout.n_parameters)
+        seconds[layout.sums[0]] = layout.sums[1]
+        parts = [*(tape.ravel() for tape in tapes), layout.sources, seconds, layout.gradient_of]
+        starts = np.cumsum([0, *map(len, parts)])
+        *places, sources, sums, gradient_of = (int(start) for start in starts[:-1])
+        self.set({c.TAPE: places[0], c.TAPE_LENGTH: len(tapes[0])})
+        self.set({c.LAST_TAPE: places[-1], c.LAST_TAPE_LENGTH: len(tapes[-1])})
+        self.set({c.SOURCES: sources, c.PACKED_SIZE: len(layout.sources), c.SUMS: sums})
+        self.set({c.GRADIENT_OF: gradient_of, c.TRAINABLE_COUNT: layout.n_trainable})
+        self.fixed = to_device(np.concatenate(parts).astype(np.int64))
+
+    def _place_scratch(self, workspace: Workspace, dtype) -> None:
+        """A tile's matrices for each block; the rest for each network, or block that has some."""
+        plan, layout = Plan(), self.layout
+        writers, row = self.blocks if self.several else 1, np.arange(len(self.contexts))
+        gradient = round_up(layout.gradient_size, _ALIGNMENT) if self.kind.training else 0
+        self.set({c.GRADIENT_SIZE: gradient})
+        for field, places in {
+            c.WORKSPACE: plan.place(workspace.size, self.blocks),
+            c.WEIGHTS: plan.place(len(layout.sources), writers),
+            c.GRADIENTS: plan.place(self.tiles * gradient, writers),
+            c.LOSSES: plan.place(self.tiles * THREADS, writers),
+            c.SQUARE: plan.place(self.blocks, writers),
+        }.items():
+            self.contexts[:, field] = places[row % len(places)]
+        self.derivatives = plan.place(layout.n_trainable, self.kind.networks)
+        self.set({c.DERIVATIVES: self.derivatives if self.several else self.derivatives[0]})
+        self.scratch = empty(plan.size, dtype)

@@ -1,0 +1,105 @@
+"""Numbers: Python objects that stand for one number of a thread while a kernel is being compiled.
+
+The functions of ``cells``, ``losses`` and ``optimizers`` run once, at compile time, on ``Scalar``;
+every ``+`` or ``np.tanh`` they meet emits the instruction, as ``Lanes`` do on the CPU. A bare 0.5
+stays in the precision of what it meets: in Numba's own arithmetic it would turn float32 to float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+# Of NVIDIA's library of device functions (libdevice), without the f of single precision.
+_FUNCTIONS: dict[np.ufunc, str] = {
+    np.tanh: "tanh",
+    np.exp: "exp",
+    np.log: "log",
+    np.log1p: "log1p",
+    np.sqrt: "sqrt",
+    np.absolute: "fabs",
+}
+
+
+class Scalar:
+    """A number in a function that is being built; arithmetic on it emits instructions."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+        self.builder = builder
+        self.value = value
+
+    def _coerce(self, other: Any) -> Scalar:
+        if isinstance(other, Scalar):
+            return other
+        number = float(other)
+        if isinstance(self.value.type, ir.FloatType):
+            number = float(np.float32(number))
+        return Scalar(self.builder, ir.Constant(self.value.type, number))
+
+    def _emit(self, instruction: str, left: Any, right: Any) -> Scalar:
+        left, right = self._coerce(left), self._coerce(right)
+        return Scalar(self.builder, getattr(self.builder, instruction)(left.value, right.value))
+
+    def __add__(self, other):
+        return self._emit("fadd", self, other)
+
+    def __radd__(self, other):
+        return self._emit("fadd", other, self)
+
+    def __sub__(self, other):
+        return self._emit("fsub", self, other)
+
+    def __rsub__(self, other):
+        return self._emit("fsub", other, self)
+
+    def __mul__(self, other):
+        return self._emit("fmul", self, other)
+
+    def __rmul__(self, other):
+        return self._emit("fmul", other, self)
+
+    def __truediv__(self, other):
+        return self._emit("fdiv", self, other)
+
+    def __rtruediv__(self, other):
+        return self._emit("fdiv", other, self)
+
+    def __neg__(self):
+        return self._emit("fsub", -0.0, self)
+
+    def __array_ufunc__(self, ufunc, method, *inputs):
+        if method != "__call__":
+            return NotImplemented
+        numbers = [self._coerce(number) for number in inputs]
+        if ufunc in _FUNCTIONS:
+            return self._call(_FUNCTIONS[ufunc], *numbers)
+        return _CHOICES[ufunc](*numbers) if ufunc in _CHOICES else NotImplemented
+
+    def _call(self, name: str, *numbers: Scalar) -> Scalar:
+        kind, module = self.value.type, self.builder.module
+        name = f"__nv_{name}{'f' if isinstance(kind, ir.FloatType) else ''}"
+        function = module.globals.get(name)
+        if function is None:
+            function = ir.Function(module, ir.FunctionType(kind, [kind] * len(numbers)), name)
+        values = [number.value for number in numbers]
+        return Scalar(self.builder, self.builder.call(function, values))
+
+    def choose(self, predicate: str, other: Scalar, yes: Scalar, no: Scalar) -> Scalar:
+        """``yes`` where ``self predicate other``; ``no`` elsewhere and at NaN."""
+        condition = self.builder.fcmp_ordered(predicate, self.value, other.value)
+        return Scalar(self.builder, self.builder.select(condition, yes.value, no.value))
+
+
+def _sign(x: Scalar) -> Scalar:
+    zero, one = x._coerce(0.0), x._coerce(1.0)
+    return x.choose(">", zero, one, x.choose("<", zero, -one, x))
+
+
+# A NaN in either operand stays, as in NumPy.
+_CHOICES = {
+    np.sign: _sign,
+    np.maximum: lambda x, y: y.choose("==", y, x.choose("<", y, y, x), y),
+    np.minimum: lambda x, y: y.choose("==", y, x.choose(">", y, y, x), y),
+}

@@ -1,0 +1,222 @@
+"""Batch after batch through one network after another, in one launch.
+
+A block replays the tape for some tiles of the batch, as a thread of the CPU does. One network's
+tiles are spread over all blocks, which wait for each other between the parts of a step; several
+networks are spread over the blocks as wholes, and a block waits for nobody.
+"""
+
+from collections.abc import Callable
+
+from tsrnn.kernels.cuda.device import THREADS, cuda, function, integer, is_finite, root, sync
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.calls import CALL_LENGTH
+
+CONTEXT_LENGTH = c.SIZE  # sizes of arrays are names of this module, or Numba takes no constant
+
+
+def steps_kernel(operations: list[Callable], update: Callable | None, real) -> Callable:
+    """``steps(series, state, scratch, fixed, now)``: what a launch does.
+
+    Parameters
+    ----------
+    operations : list of callable
+        By the number that stands for each on the tape.
+    update : callable or None
+        The optimizer's step.
+    real : numba type
+        Of all numbers.
+    """
+    replay = _replay(operations)
+    end = _end(update, real)
+
+    def steps(series, state, scratch, fixed, now):
+        me, rank, team = cuda.threadIdx.x, cuda.blockIdx.x, cuda.gridDim.x
+        context = cuda.shared.array(CONTEXT_LENGTH, integer)
+        call = cuda.shared.array(CALL_LENGTH, integer)
+        sums = cuda.shared.array(THREADS, real)
+        arrays = series, state, scratch, fixed, now
+        several = now[c.NETWORKS] > 1
+        for number in range(rank if several else 0, now[c.NETWORKS], team):
+            row = number if several else rank
+            for field in range(me, c.SIZE, THREADS):
+                context[field] = now[row * c.SIZE + field]
+            cuda.syncthreads()
+            own_rank, own_team = (0, 1) if several else (rank, team)
+            for step in range(context[c.STEPS]):
+                if me == 0:
+                    _go_to(context, now, step)
+                cuda.syncthreads()
+                _pack(arrays, context, own_rank * THREADS + me, own_team * THREADS)
+                sync(own_team)
+                for tile in range(own_rank, context[c.TILES], own_team):
+                    if me == 0:
+                        _begin(context, tile)
+                    cuda.syncthreads()
+                    replay(arrays, context, call, me)
+                sync(own_team)
+                if not end(arrays, context, sums, step, own_rank, own_team, me):
+                    break
+                sync(own_team)
+            cuda.syncthreads()
+
+    return steps
+
+
+def _replay(operations: list[Callable]) -> Callable:
+    """All calls of a tape for a tile, the whole block at each."""
+    branches = _branches(operations)
+
+    @function
+    def replay(arrays, context, call, me):
+        fixed = arrays[3]
+        last = context[c.TILE] == context[c.TILES] - 1
+        tape = context[c.LAST_TAPE] if last else context[c.TAPE]
+        length = context[c.LAST_TAPE_LENGTH] if last else context[c.TAPE_LENGTH]
+        for i in range(length):
+            for number in range(me, CALL_LENGTH, THREADS):
+                call[number] = fixed[tape + i * CALL_LENGTH + number]
+            cuda.syncthreads()
+            branches(arrays, context, call, me, THREADS)
+            cuda.syncthreads()
+
+    return replay
+
+
+def _branches(operations: list[Callable]) -> Callable:
+    """The operation that a call names, found by halves: device code has no table of functions."""
+
+    def between(first: int, last: int) -> Callable:
+        if last - first == 1:
+            return operations[first]
+        middle = (first + last) // 2
+        low, high = between(first, middle), between(middle, last)
+
+        @function
+        def choose(arrays, context, call, me, threads):
+            if call[0] < middle:
+                low(arrays, context, call, me, threads)
+            else:
+                high(arrays, context, call, me, threads)
+
+        return choose
+
+    return between(0, len(operations))
+
+
+@function
+def _go_to(context, now, step):
+    """Points from the batch before to that of ``step``."""
+    if context[c.DROPOUT_LIMIT]:
+        context[c.DROPOUT_SEED] = now[context[c.SEEDS] + step]
+    if step > 0:
+        context[c.STARTS] += context[c.WINDOWS]
+        context[c.LOCATION] += context[c.LOCATION_STEP]
+        context[c.INVERSE_SCALE] += context[c.LOCATION_STEP]
+
+
+@function
+def _begin(context, tile):
+    """Points at a tile."""
+    context[c.TILE] = tile
+    context[c.FIRST] = tile * context[c.TILE_SIZE]
+    context[c.COUNT] = min(context[c.TILE_SIZE], context[c.WINDOWS] - context[c.FIRST])
+    context[c.GRADIENT] = context[c.GRADIENTS] + tile * context[c.GRADIENT_SIZE]
+
+
+@function
+def _pack(arrays, context, me, threads):
+    """``packed[i] = parameters[sources[i]]``; some are the sum of two."""
+    _, state, scratch, fixed, _ = arrays
+    sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
+    for i in range(me, context[c.PACKED_SIZE], threads):
+        value = state[parameters + fixed[sources + i]]
+        scratch[context[c.WEIGHTS] + i] = value + state[parameters + fixed[context[c.SUMS] + i]]
+
+
+def _end(update: Callable | None, real) -> Callable:
+    """After all tiles: losses, gradients and their norm, perhaps a step of the optimizer.
+
+    False if there is no next step. Sums are taken in an order that depends on the size of the team
+    alone, so the same device gives the same bits every time.
+    """
+    collect = _collect(real)
+
+    @function
+    def step_of_optimizer(arrays, context, step, scale, rank, team, me):
+        if update is not None:
+            place = context[c.OPTIMIZER_SETTINGS] + step * context[c.OPTIMIZER_FIELDS]
+            update(arrays, context, place, scale, rank * THREADS + me, team * THREADS)
+
+    @function
+    def end(arrays, context, sums, step, rank, team, me):
+        _, state, scratch, _, _ = arrays
+        if not context[c.STEP_LOSSES]:
+            return True
+        loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
+        loss *= state[context[c.VALUE_SHARE]]
+        if rank == 0 and me == 0:
+            state[context[c.STEP_LOSSES] + step] = loss
+        if not context[c.COLLECT]:
+            return True
+        collect(arrays, context, sums, rank, team, me)
+        sync(team)
+        norm = root(_block_sum(scratch, context[c.SQUARE], team, sums, me))
+        if context[c.OPTIMIZE] == 0:
+            return True
+        if rank == 0 and me == 0:
+            state[context[c.STEP_NORMS] + step] = norm
+        if not is_finite(loss + norm):
+            return False
+        scale, longest = real(1), state[context[c.CLIP_NORM]]
+        if norm > longest:
+            scale = longest / norm
+        step_of_optimizer(arrays, context, step, scale, rank, team, me)
+        return True
+
+    return end
+
+
+@function
+def _block_sum(scratch, place, count, sums, me):
+    """The sum of ``count`` numbers, the same for all threads of the block."""
+    sums[me] = 0
+    for i in range(me, count, THREADS):
+        sums[me] += scratch[place + i]
+    return _sum_of(sums, me)
+
+
+@function
+def _sum_of(sums, me):
+    """That of one number of each thread, by halves."""
+    cuda.syncthreads()
+    width = THREADS // 2
+    while width:
+        if me < width:
+            sums[me] += sums[me + width]
+        cuda.syncthreads()
+        width //= 2
+    total = sums[0]
+    cuda.syncthreads()
+    return total
+
+
+def _collect(real) -> Callable:
+    """Sums the tiles' gradients, in order; and the squares of this block's share."""
+
+    @function
+    def collect(arrays, context, sums, rank, team, me):
+        _, _, scratch, fixed, _ = arrays
+        square = real(0)
+        for i in range(rank * THREADS + me, context[c.TRAINABLE_COUNT], team * THREADS):
+            place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]
+            slope = real(0)
+            for tile in range(context[c.TILES]):
+                slope += scratch[place + tile * context[c.GRADIENT_SIZE]]
+            scratch[context[c.DERIVATIVES] + i] = slope
+            square += slope * slope
+        sums[me] = square
+        square = _sum_of(sums, me)
+        if me == 0:
+            scratch[context[c.SQUARE] + rank] = square
+
+    return collect
