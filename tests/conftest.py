@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small import SMALL
 
 from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
 
@@ -19,9 +20,18 @@ def named(architecture: Architecture, flat: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where networks are computed: cpu or cuda")
+
+
+def pytest_configure(config):
+    SMALL["device"] = config.getoption("--device")
+
+
 @pytest.fixture
-def problem():
+def problem(request):
     """Makes a small network with random weights, and windows of a random series for it."""
+    usual = request.config.getoption("--device")
 
     def make(
         cell,
@@ -44,6 +54,8 @@ def problem():
         rows=60,
         numbers=1,
         counts=False,
+        device=usual,
+        networks=1,
     ):
         random = np.random.default_rng(0)
         columns = columns or Columns(inputs)
@@ -53,8 +65,8 @@ def problem():
         architecture = Architecture(
             cell, columns, *sizes, decoder, skip, segment, numbers, tuple(lags), residual
         )
-        engine = make_engine(architecture, dtype, "cpu")
-        engine.parameters[:] = random.normal(0, 0.4, engine.parameters.size)
+        engine = make_engine(architecture, dtype, device, networks)
+        engine.parameters[:] = random.normal(0, 0.4, engine.parameters.shape)
         series = random.normal(size=(rows, columns.width)).astype(dtype)
         for i, categories in enumerate(columns.categories):
             series[:, columns.numbers + i] = random.integers(-1, categories, rows)

@@ -49,7 +49,7 @@ CONSTRAINTS: dict[str, list] = {
     "tol": [Interval(Real, 0, None, closed="left")],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
-    "device": [StrOptions({"cpu", "auto"})],
+    "device": [StrOptions({"cpu", "cuda", "auto"})],
     "dtype": [StrOptions({"float32", "float64"})],
     "past_covariates": LABELS,
     "static_covariates": LABELS,

@@ -175,11 +175,7 @@ class Kernel:
 
     def launch(self, blocks: int, arrays: tuple) -> None:
         """On so many blocks, and wait for the end."""
-        if self._kernel is None:
-            self._kernel = (
-                cuda.jit(self._code) if SIMULATED else cuda.jit(self.signature)(self._code)
-            )
-        self._kernel[blocks, THREADS](*arrays)
+        self._compiled()[blocks, THREADS](*arrays)
         cuda.synchronize()
 
     def most_blocks(self) -> int:
@@ -188,12 +184,6 @@ class Kernel:
             return 1
         kernel = self._compiled().overloads[self.signature.args]
         return kernel.max_cooperative_grid_blocks(THREADS)
-
-    def _compiled(self) -> Any:
-        if self._kernel is None:
-            compiler = cuda.jit if SIMULATED else cuda.jit(self.signature)
-            self._kernel = compiler(self._code)
-        return self._kernel
 
     def ptx(self, capability: tuple[int, int]) -> str:
         """The code for devices of a compute capability, which need not be there."""
@@ -208,6 +198,23 @@ class Kernel:
         finally:
             dispatcher.get_current_device = before
         return text
+
+    def _compiled(self) -> Any:
+        if self._kernel is None:
+            code = cuda.jit if SIMULATED else cuda.jit(self.signature)
+            self._kernel = code(_quiet(self._code) if SIMULATED else self._code)
+        return self._kernel
+
+
+def _quiet(code: Callable) -> Callable:
+    """In the simulator: without NumPy's warnings of what devices do without a word."""
+    inner = function(code)
+
+    def quiet(*arrays: Any) -> None:
+        with np.errstate(all="ignore"):
+            inner(*arrays)
+
+    return quiet
 
 
 # Memory
@@ -237,24 +244,42 @@ def to_device(array: np.ndarray) -> Any:
     return _allocated(lambda: cuda.to_device(np.ascontiguousarray(array)), array.nbytes)
 
 
-def empty(size: int, dtype: Any) -> Any:
-    """Numbers in the device's memory, whatever they are.
+def zeros(size: int, dtype: Any) -> Any:
+    """Numbers in the device's memory.
 
     Raises
     ------
     MemoryError
         If it is full.
     """
-    size = max(size, 1)
-    return _allocated(lambda: cuda.device_array(size, dtype), size * np.dtype(dtype).itemsize)
+    if SIMULATED:
+        return cuda.to_device(np.zeros(size, dtype))
+    dtype = np.dtype(dtype)
+    array = _allocated(lambda: cuda.device_array(size, dtype), size * dtype.itemsize)
+    _clear[-(-size // (THREADS * _CLEARED)), THREADS](array)
+    return array
+
+
+_CLEARED = 64  # numbers by each thread
+
+
+@cuda.jit
+def _clear(array):
+    for i in range(cuda.grid(1), len(array), cuda.gridsize(1)):
+        array[i] = 0
+
+
+def driver_error() -> type[Exception]:
+    """What the driver raises."""
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    return CudaAPIError
 
 
 def _allocated(make: Callable[[], Any], size: int) -> Any:
-    from numba.cuda.cudadrv.driver import CudaAPIError
-
     try:
         return make()
-    except CudaAPIError as error:
+    except driver_error() as error:
         if "OUT_OF_MEMORY" not in str(error).upper():
             raise
         raise MemoryError(

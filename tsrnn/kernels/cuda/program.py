@@ -9,7 +9,7 @@
 
 import numpy as np
 
-from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, empty, real_of, to_device
+from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, real_of, to_device, zeros
 from tsrnn.kernels.cuda.operations import code_of
 from tsrnn.kernels.cuda.steps import steps_kernel
 from tsrnn.kernels.tape import context as c
@@ -133,4 +133,4 @@ class Program:
             self.contexts[:, field] = places[row % len(places)]
         self.derivatives = plan.place(layout.n_trainable, self.kind.networks)
         self.set({c.DERIVATIVES: self.derivatives if self.several else self.derivatives[0]})
-        self.scratch = empty(plan.size, dtype)
+        self.scratch = zeros(plan.size, dtype)  # padding is 0 and stays so

@@ -1,0 +1,233 @@
+"""The kernels on a GPU, or in Numba's simulator of one: every operation, on tiny shapes.
+
+    NUMBA_ENABLE_CUDASIM=1 python -m pytest -m cuda
+
+The simulator runs one thread of Python for each thread of a block, and one block after another: so
+a network's tiles all fall to one block in it. On a GPU they are spread over many.
+"""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from conftest import named
+from small import daily, small, wave
+from test_steps import shuffled, train
+
+from tsrnn.kernels import Columns, Turn, WindowSet
+from tsrnn.kernels.cells import CELLS
+from tsrnn.kernels.reference import Reference
+from tsrnn.losses import LOSSES, SquaredError
+from tsrnn.optimizers import OPTIMIZERS, Adam
+
+pytestmark = pytest.mark.cuda
+
+ALL = Columns(2, 1, 2, (3,), (2, 4))
+LOSS = SquaredError()
+each_dtype = pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)]
+)
+
+
+def reason_without():
+    """Why there is nothing to run the kernels on; None if there is."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed"
+    from tsrnn.kernels.cuda.device import check
+
+    try:
+        check()
+    except RuntimeError as error:
+        return f"{error} Or set NUMBA_ENABLE_CUDASIM=1."
+    return None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def device():
+    reason = reason_without()
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def relative(found, wanted):
+    return np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-30)
+
+
+def assert_like_reference(engine, batch, tolerance, loss=LOSS, dropout=0.0):
+    reference = Reference(engine.architecture, named(engine.architecture, engine.parameters[0]))
+    value = engine.loss_and_gradient({0: batch}, loss, dropout, seed=2**40 + 7)[0]
+    wanted_value, wanted = reference.loss_and_gradient(batch, loss, dropout, seed=2**40 + 7)
+    assert relative(value, wanted_value) <= tolerance
+    found = named(engine.architecture, engine.gradient[0])
+    largest = max(np.abs(values).max(initial=0) for values in wanted.values())
+    for name, values in wanted.items():
+        assert np.abs(found[name] - values).max(initial=0) <= tolerance * largest, name
+    wanted_value = reference.loss_and_gradient(batch, loss)[0]
+    assert relative(engine.loss({0: batch}, loss)[0], wanted_value) <= tolerance
+    assert relative(engine.predict({0: batch})[0], reference.predict(batch)) <= tolerance
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("layers", "directions"), [(1, 1), (2, 2)])
+@each_dtype
+def test_cells_layers_and_directions(problem, cell, layers, directions, dtype, tolerance):
+    options = {"device": "cuda", "steps": 3, "count": 5, "hidden": 3}
+    engine, batch = problem(cell, layers, directions, dtype, **options)
+    assert_like_reference(engine, batch, tolerance)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"columns": ALL, "weighted": True},
+        {"columns": ALL, "decoder": True},
+        {"columns": ALL, "segment": 2, "steps": 4, "horizon": 4},
+        {"skip": 4},
+        {"columns": ALL, "lags": (3, 7), "decoder": True},
+        {"lags": (4,), "skip": 3, "weighted": True},
+        {"residual": True},
+        {"residual": True, "segment": 2, "steps": 4, "horizon": 2},
+    ],
+    ids=lambda more: "-".join(map(str, more)),
+)
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_every_switch_of_the_network(problem, more, dropout):
+    options = {"device": "cuda", "steps": 3, "count": 5, "hidden": 3, **more}
+    engine, batch = problem("gru", 2, 1, **options)
+    assert_like_reference(engine, batch, 1e-10, dropout=dropout)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 13])
+def test_every_size_of_batch(problem, count):
+    engine, batch = problem("rnn_tanh", device="cuda", count=count, steps=2, hidden=6)
+    assert_like_reference(engine, batch, 1e-10)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@each_dtype
+def test_losses(problem, name, dtype, tolerance):
+    loss = LOSSES[name]()
+    options = {"numbers": loss.numbers, "counts": loss.units == "counts", "weighted": True}
+    options |= {"device": "cuda", "steps": 1, "count": 3, "hidden": 2}
+    engine, batch = problem("rnn_tanh", dtype=dtype, **options)
+    assert_like_reference(engine, batch, 2 * tolerance, loss)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("clip_norm", [np.inf, 0.05])
+def test_steps_are_those_of_the_cpu(problem, name, clip_norm):
+    """Seven windows: two batches of three in one launch, and a last one of one."""
+    found = []
+    optimizer = OPTIMIZERS[name](weight_decay=0.1)
+    for device in ("cpu", "cuda"):
+        options = {"device": device, "count": 7, "steps": 2, "hidden": 3, "skip": 2}
+        engine, batch = problem("gru", layers=2, **options)
+        memory = engine.optimizer_memory(optimizer)
+        turn = Turn(batch.windows, optimizer.at(np.arange(1, 4), 0.01), np.arange(3) + 2**50)
+        losses, norms = engine.train({0: turn}, 3, LOSS, memory, clip_norm, 0.2)
+        found.append([losses, norms, engine.parameters, engine.remembered(memory)])
+    for cpu, gpu in zip(*found, strict=True):
+        np.testing.assert_allclose(gpu, cpu, rtol=1e-9, atol=1e-12)
+
+
+def test_a_forecast_after_every_step_of_a_run(problem):
+    found = []
+    for device in ("cpu", "cuda"):
+        engine, batch = problem("gru", device=device, steps=4, count=5, hidden=3, horizon=2)
+        windows = batch.windows
+        where = windows.starts, windows.location, windows.scale, windows.steps
+        batch = WindowSet(windows.series, *where, origins=3).batch()
+        loss = engine.loss_and_gradient({0: batch}, LOSS)
+        found.append([loss, engine.gradient.copy(), engine.predict({0: batch})])
+    for cpu, gpu in zip(*found, strict=True):
+        np.testing.assert_allclose(gpu, cpu, rtol=1e-10, atol=1e-12)
+
+
+def test_several_networks_are_each_as_alone(problem):
+    options = {"device": "cuda", "count": 6, "steps": 2, "hidden": 3}
+    engine, batch = problem("lstm", networks=3, **options)
+    engine.parameters[:] = np.random.default_rng(1).normal(0, 0.4, engine.parameters.shape)
+    sets = [shuffled(batch.windows, seed) for seed in range(3)]
+    batches = {number: windows.batch() for number, windows in enumerate(sets)}
+    start, memory = engine.parameters.copy(), engine.optimizer_memory(Adam())
+    found = [engine.predict(batches), engine.loss_and_gradient(batches, LOSS)]
+    found += [engine.gradient.copy(), *train(engine, sets, memory=memory)]
+    for number in range(3):
+        alone, _ = problem("lstm", **options)
+        alone.parameters[:] = start[number]
+        only, own = {0: batches[number]}, alone.optimizer_memory(Adam())
+        wanted = [alone.predict(only), alone.loss_and_gradient(only, LOSS), alone.gradient.copy()]
+        wanted += train(alone, [sets[number]], memory=own)
+        for some, expected in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(some[number], expected[0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(engine.parameters[number], alone.parameters[0], rtol=1e-9)
+        np.testing.assert_allclose(memory[number], own[0], rtol=1e-9)
+
+
+def test_a_loss_that_is_not_finite_ends_the_steps_before_its_own(problem):
+    engine, batch = problem("rnn_tanh", device="cuda", count=9, steps=2, hidden=2)
+    series, location, scale = batch.windows.series, batch.windows.location, batch.windows.scale
+    windows = WindowSet(series, np.arange(9), location, scale, 2)
+    series[8] = np.inf  # no target of the first three windows
+    losses, norms = train(engine, [windows])
+    assert np.isfinite(losses + norms).tolist() == [[True, False, False]]
+    assert np.isfinite(engine.parameters).all()
+
+
+def test_other_series_and_weights_are_not_taken_for_those_before(problem):
+    engine, batch = problem("rnn_tanh", device="cuda", count=3, steps=2, hidden=2)
+    before = engine.predict({0: batch})
+    windows = batch.windows
+    where = windows.starts, windows.location, windows.scale, windows.steps
+    other = WindowSet(windows.series + 1, *where).batch()
+    assert not np.allclose(engine.predict({0: other}), before)
+    np.testing.assert_array_equal(engine.predict({0: batch}), before)
+
+
+@each_dtype
+def test_a_forecaster_learns_and_forecasts_as_on_the_cpu(dtype, tolerance):
+    quick = {"lookback": 3, "horizon": 2, "windows_per_epoch": 8, "batch_size": 4, "max_epochs": 2}
+    on_cpu, on_gpu = (
+        small(device=device, dtype=dtype, early_stopping=True, **quick).fit(daily(40))
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(on_gpu.loss_curve_, on_cpu.loss_curve_, rtol=1e-3)
+    np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=1e-4)
+    on_gpu.load_params(on_cpu.params_)
+    np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=tolerance)
+
+
+def test_ensembles_and_a_network_for_each_series():
+    quick = {"lookback": 3, "windows_per_epoch": 4, "batch_size": 4, "device": "cuda"}
+    on_gpu = small(n_members=2, **quick).fit(wave(30))
+    on_cpu = small(n_members=2, **quick | {"device": "cpu"}).fit(wave(30))
+    np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=1e-4)
+
+
+def test_the_same_bits_every_time():
+    quick = {"lookback": 3, "windows_per_epoch": 8, "batch_size": 8, "device": "cuda"}
+    first, second = (small(**quick).fit(wave(30)) for _ in range(2))
+    for name, values in first.params_.items():
+        np.testing.assert_array_equal(values, second.params_[name])
+
+
+def test_what_was_learned_on_a_gpu_is_loaded_without(tmp_path):
+    import tsrnn
+
+    forecaster = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert loaded._model.network.device == "cpu"
+    np.testing.assert_allclose(loaded.predict(), forecaster.predict(), rtol=1e-5)
+
+
+def test_a_device_without_room_says_so(monkeypatch):
+    from tsrnn.kernels.cuda import device
+
+    class Full:
+        def __getattr__(self, name):
+            raise device.driver_error()("[2] Call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY")
+
+    monkeypatch.setattr(device, "cuda", Full())
+    with pytest.raises(MemoryError, match="The GPU has no room for another 8 MiB"):
+        device.to_device(np.zeros(2**20))
