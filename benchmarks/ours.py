@@ -107,6 +107,57 @@ def _engine_and_windows(
     return network.engine, WindowSet(series, starts, level, scale, steps).batch()
 
 
+class Learner:
+    """A network that learns from one flat series, epoch by epoch, in an order that is given."""
+
+    def __init__(
+        self,
+        series: Any,
+        lookback: int,
+        horizon: int,
+        clip: float,
+        cell: str,
+        hidden_size: int,
+        segment_length: int = 0,
+    ):
+        import numpy as np
+
+        from tsrnn.kernels import Architecture, Columns
+        from tsrnn.losses import AbsoluteError
+        from tsrnn.network import Network
+        from tsrnn.optimizers import Adam
+
+        sizes = hidden_size, 1, 1, horizon, segment_length > 0
+        architecture = Architecture(cell, Columns(1), *sizes, segment=segment_length)
+        self.network = Network(architecture, lookback, "last", "float32", "cpu")
+        self.network.initialize([np.random.default_rng(0)])
+        self.series, self.clip, self.taken = series[:, None], clip, 0
+        self.loss, self.adam = AbsoluteError(), Adam()
+        self.memory = self.network.engine.optimizer_memory(self.adam)
+
+    def weights(self) -> dict[str, Any]:
+        """By name, copied."""
+        return self.network.copy_parameters()
+
+    def epoch(self, order: Any, batch: int, rate: float) -> None:
+        """Train on these windows."""
+        import numpy as np
+
+        from tsrnn.kernels import Turn
+
+        steps = -(-len(order) // batch)
+        adam = self.adam.at(self.taken + np.arange(1, steps + 1), rate)
+        windows = self.network.windows(self.series, order)
+        turn = Turn(windows, adam, np.zeros(steps, np.int64))
+        self.network.engine.train({0: turn}, batch, self.loss, self.memory, self.clip)
+        self.taken += steps
+
+    def score(self, starts: Any) -> float:
+        """The mean loss on these windows."""
+        batch = self.network.windows(self.series, starts).batch()
+        return float(self.network.engine.loss({0: batch}, self.loss)[0])
+
+
 def batches(count: int, batch_size: int = 32) -> dict[str, int]:
     """The settings of a fit that takes exactly ``count`` batches, a multiple of 50."""
     if count % BATCHES_PER_EPOCH:
@@ -125,6 +176,41 @@ def forecaster(seed: int = 0, **settings: Any) -> Any:
     return RNNForecaster(
         **{"early_stopping": False, "device": "cpu", "random_state": seed, **settings}
     )
+
+
+class OfLogarithms:
+    """A forecaster of log(1 + y), asked for and answering in y."""
+
+    def __init__(self, forecaster: Any):
+        self.forecaster = forecaster
+
+    def fit(self, data: Any) -> OfLogarithms:
+        """Learn from y."""
+        self.forecaster.fit(self._with(data, "log1p"))
+        return self
+
+    def predict(self, history: Any = None) -> Any:
+        """Forecast y."""
+        history = None if history is None else self._with(history, "log1p")
+        return self._with(self.forecaster.predict(history=history), "expm1")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.forecaster, name)
+
+    def _with(self, data: Any, function: str) -> Any:
+        """A table of numbers, or a long frame, whose other columns stay."""
+        import numpy as np
+
+        if "y" not in getattr(data, "columns", ()):
+            return getattr(np, function)(data)
+        return data.assign(y=getattr(np, function)(data["y"]))
+
+
+def suggested(data: Any, horizon: int, seed: int) -> Any:
+    """The presets of tsrnn."""
+    from tsrnn import RNNForecaster
+
+    return RNNForecaster.suggest(data, horizon=horizon, random_state=seed)
 
 
 def default_forecast(series: Any, horizon: int) -> Any:
@@ -178,6 +264,13 @@ def mape(truth: Any, forecast: Any) -> float:
     from tsrnn.metrics import mape
 
     return mape(truth, forecast)
+
+
+def mase(truth: Any, forecast: Any, past: Any, season: int) -> float:
+    """Mean absolute scaled error."""
+    from tsrnn.metrics import mase
+
+    return mase(truth, forecast, past, season)
 
 
 def airline() -> Any:

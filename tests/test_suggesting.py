@@ -56,7 +56,8 @@ def test_a_week_is_read_where_there_are_three_and_taken_off_where_it_tells_more(
     day, week = np.sin(np.arange(24)), np.random.default_rng(1).normal(0, 3, 168)
     short, daily_alone, weekly = hours(15, day), hours(60, day), hours(60, week)
     assert suggest(short, 24).lookback == 48
-    assert suggest(daily_alone, 24).lookback == suggest(weekly, 24).lookback == 168
+    assert suggest(daily_alone, 24).lookback == 168
+    assert suggest(weekly, 24).lookback == 48
     assert suggest(daily_alone, 24).deseasonalize is None
     assert suggest(weekly, 24).deseasonalize == 168
     assert suggest(load_taylor_demand(), 48).deseasonalize == 336
@@ -73,7 +74,7 @@ def test_a_season_is_found_where_the_index_tells_none():
 
 
 def test_a_walk_is_measured_from_its_last_value_and_noise_from_its_mean():
-    noise = np.random.default_rng(0).normal(size=400)
+    noise = np.random.default_rng(0).normal(size=4000)
     assert suggest(noise.cumsum(), 5).normalize == "last"
     assert suggest(noise, 5).normalize == "mean"
 
@@ -82,6 +83,10 @@ def test_segments_divide_the_horizon():
     series = hours(60, np.sin(np.arange(24)))
     lengths = {h: suggest(series, h).segment_length for h in (1, 3, 6, 17, 24, 29, 48, 96)}
     assert lengths == {1: None, 3: None, 6: 6, 17: 17, 24: 24, 29: None, 48: 24, 96: 24}
+
+
+def test_few_windows_are_standardised():
+    assert suggest(load_air_passengers(), 12).normalize == "standard"
 
 
 def test_several_columns_are_series_of_one_network():
@@ -101,6 +106,14 @@ def test_what_is_settled_stays():
     assert {name: getattr(forecaster, name) for name in given} == given
     assert not set(given) & set(forecaster.why)
     assert forecaster.segment_length is None
+
+
+def test_short_series_are_padded():
+    frame = long_frame({"a": 60, "b": 11, "c": 75})
+    assert suggest(long_frame({"a": 60, "c": 75}), 2).short_series == "raise"
+    forecaster = suggest(frame, 2)
+    assert forecaster.short_series == "pad"
+    assert "11 rows" in forecaster.why["short_series"]
 
 
 def test_panels_and_covariates():

@@ -28,6 +28,7 @@ class Nature(NamedTuple):
     n_targets: int
     length: int
     """Rows of a usual one."""
+    shortest: int
     windows: int
     """Forecasts to learn from, in all."""
     season: int
@@ -60,7 +61,7 @@ def nature_of(panel: Panel, horizon: int) -> Nature:
     weekly = week is not None and _repeats(series, week) > _repeats(series, season) + _MORE
     windows = int(np.maximum(panel.lengths - horizon - season, 1).sum())
     return Nature(
-        *(panel.n_series, panel.n_targets, length, windows),
+        *(panel.n_series, panel.n_targets, length, int(panel.lengths.min()), windows),
         *(season, panel.season == 1 and season > 1, week, weekly),
         _wanders(series, week if week and weekly else season, horizon),
     )
@@ -122,7 +123,7 @@ class Choice(NamedTuple):
 def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
     """Parameters for series of this nature."""
     chosen = {"horizon": Choice(horizon, "as asked")}
-    segment = _segment(nature, horizon)
+    segment = None if nature.weekly else _segment(nature, horizon)
     chosen["lookback"] = _lookback(nature, horizon, segment)
     if segment is None:
         chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
@@ -131,6 +132,10 @@ def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
         chosen["segment_length"] = Choice(
             segment, f"the horizon of {horizon} steps is read and forecast in segments of {segment}"
         )
+    need = chosen["lookback"].value + horizon
+    if nature.n_series > 1 and nature.shortest < need:
+        why = f"the shortest series has {nature.shortest} rows, {need} are needed"
+        chosen["short_series"] = Choice("pad", why)
     if nature.weekly:
         chosen["deseasonalize"] = Choice(
             nature.week, f"a week of {nature.week} steps tells more than a day of {nature.season}"
@@ -139,14 +144,21 @@ def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
         chosen["channels"] = Choice(
             "independent", f"one network learns from all {nature.n_targets} columns"
         )
-    level = "the last value" if nature.wanders else "the mean of a season"
-    chosen["normalize"] = Choice(
-        "last" if nature.wanders else "mean",
-        f"{level} tells the level of what comes best",
-    )
-    chosen["linear_skip"] = Choice(True, "a linear model is hard to beat, and the place to start")
+    chosen |= _level(nature, segment is not None)
     chosen["loss"] = Choice("mae", "outliers weigh little")
     return chosen | _sizes(nature, segment is not None)
+
+
+def _level(nature: Nature, segments: bool) -> dict[str, Choice]:
+    """What windows are freed from, and whether a linear model is the place to start."""
+    if nature.windows < _FEW and segments:
+        why = "the safest with few windows to learn from"
+        return {"normalize": Choice("standard", why)}
+    how, level = ("last", "the last value") if nature.wanders else ("mean", "the mean of a season")
+    return {
+        "normalize": Choice(how, f"{level} tells the level of what comes best"),
+        "linear_skip": Choice(True, "a linear model is hard to beat, and the place to start"),
+    }
 
 
 def _segment(nature: Nature, horizon: int) -> int | None:
@@ -165,7 +177,8 @@ def _room(nature: Nature, horizon: int) -> int:
 
 def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
     season, length = nature.season, nature.length
-    seasons = 7 if nature.week else 4 if season <= 12 else 2
+    few = nature.windows < _FEW
+    seasons = 7 if nature.week and not nature.weekly else 4 if season <= 12 and not few else 2
     wanted = max(seasons * season, 2 * horizon, 24 if season == 1 else 0)
     unit = segment or 1
     steps = min(wanted, _room(nature, horizon)) // unit * unit
@@ -231,7 +244,7 @@ class Suggesting:
         >>> from tsrnn.datasets import load_air_passengers
         >>> forecaster = RNNForecaster.suggest(load_air_passengers(), horizon=12)
         >>> forecaster.lookback, forecaster.why["lookback"]
-        (48, '4 seasons of 12 steps, or twice the horizon')
+        (24, '2 seasons of 12 steps, or twice the horizon')
         """
         forecaster: Any = cls(**{"horizon": horizon, **parameters})
         forecaster._validate_params()
