@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
-from tsrnn.kernels import Architecture, Columns
+from tsrnn.kernels import Architecture, Columns, choose_device
 from tsrnn.linear import ridge
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model, new_scaler
@@ -147,7 +147,8 @@ def new_model(
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     architecture = _architecture(forecaster, columns, lookback, loss, *counts)
     normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
-    settings = normalize, forecaster.dtype, forecaster.device
+    work = architecture, int(forecaster.batch_size), lookback
+    settings = normalize, forecaster.dtype, choose_device(forecaster.device, *work)
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
     scaler = new_scaler(panel, loss, forecaster.deseasonalize)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsrnn.kernels import Architecture, WindowSet, make_engine
+from tsrnn.kernels import Architecture, WindowSet, has_gpu, make_engine
 from tsrnn.scaling import location_and_scale
 
 
@@ -19,7 +19,7 @@ class Network:
     lookback, normalize
         As in ``RNNForecaster``.
     dtype : {"float32", "float64"}
-    device : {"cpu", "cuda", "auto"}
+    device : {"cpu", "cuda"}
     n_members : int, default=1
         Networks of this architecture, whose median forecast counts.
     n_series : int, default=None
@@ -253,7 +253,11 @@ class Network:
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
-    network = Network(*arguments)
+    """On the device where it was; where there is no GPU, on the CPU, which forecasts the same."""
+    architecture, lookback, normalize, dtype, device, *counts = arguments
+    if device == "cuda" and not has_gpu():
+        device = "cpu"
+    network = Network(architecture, lookback, normalize, dtype, device, *counts)
     network.engine.parameters[:] = parameters
     return network
 

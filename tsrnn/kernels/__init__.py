@@ -1,12 +1,46 @@
-"""The numeric core. Everything above asks for an engine and does not know which device computes."""
+"""The numeric core. Everything above asks for an engine and does not know how a device computes."""
 
 from tsrnn.kernels import forks  # noqa: F401 - takes note of forks from now on
 from tsrnn.kernels.architecture import Architecture, Columns
 from tsrnn.kernels.windows import Turn, WindowSet
 
-__all__ = ["Architecture", "Columns", "Turn", "WindowSet", "describe", "make_engine", "warmup"]
+__all__ = [
+    "Architecture",
+    "Columns",
+    "Turn",
+    "WindowSet",
+    "choose_device",
+    "describe",
+    "has_gpu",
+    "make_engine",
+    "warmup",
+]
 
 # The compilers take a moment to import, so the devices' folders are imported where they are used.
+
+
+# Operations of a batch, forward, from which on a GPU is worth its launches: about a millisecond of
+# training on two cores of a CPU.
+ENOUGH_WORK = 5 * 10**7
+
+
+def choose_device(device: str, architecture: Architecture, batch_size: int, lookback: int) -> str:
+    """The device itself; for "auto", the GPU if there is one and batches are large enough."""
+    if device != "auto":
+        return device
+    work = batch_size * architecture.operations(lookback)
+    return "cuda" if work >= ENOUGH_WORK and has_gpu() else "cpu"
+
+
+def has_gpu() -> bool:
+    """Whether there is a GPU, and the library to use it."""
+    try:
+        from tsrnn.kernels.cuda.device import check
+
+        check()
+    except (ImportError, RuntimeError):
+        return False
+    return True
 
 
 def make_engine(architecture: Architecture, dtype: str, device: str, networks: int = 1):
@@ -31,4 +65,16 @@ def describe() -> dict[str, str]:
     """How the kernels would run on this machine."""
     from tsrnn.kernels.cpu.warmup import describe
 
-    return describe()
+    return describe() | {"gpu": _gpu()}
+
+
+def _gpu() -> str:
+    """Its name; or why there is none."""
+    try:
+        from tsrnn.kernels.cuda.device import name
+    except ImportError:
+        return "none: numba-cuda is not installed (the extra tsrnn[cuda])"
+    try:
+        return name()
+    except RuntimeError as error:
+        return f"none: {error}"

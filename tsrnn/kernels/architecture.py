@@ -185,6 +185,14 @@ class Architecture(NamedTuple):
                 shapes[f"{prefix}bias_hh{suffix}"] = (rows,)
         return shapes
 
+    def operations(self, steps: int) -> int:
+        """About how many the recurrent layers take for a window of so many steps, forward."""
+        rows, steps = self.equations.gates * self.hidden_size, self.encoder_steps(steps)
+        steps += self.positions if self.decoder else 0
+        first = self.stack_inputs(False, 0) + self.hidden_size
+        others = (self.num_layers - 1) * (self.directions + 1) * self.hidden_size
+        return 2 * steps * self.directions * rows * (first + others)
+
     @property
     def n_parameters(self) -> int:
         """How many, without a list of them, which could be long."""

@@ -1,7 +1,5 @@
 """Compiling ahead of time, and saying for what machine."""
 
-import importlib.util
-
 import numba
 import numpy as np
 from numba import types
@@ -42,12 +40,10 @@ def describe() -> dict[str, str]:
     """For ``show_config``."""
     start_threads()
     bits = machine().vector_bytes * 8
-    driver = "no numba-cuda" if importlib.util.find_spec("numba_cuda") is None else "numba-cuda"
     return {
         "processor": f"{numba.core.config.CPU_NAME or _host()}, vectors of {bits} bits",
         "threads": f"{available_threads()}, threading layer {numba.threading_layer()}",
         "kernel cache": ", else ".join(map(str, cache_folders())),
-        "gpu": f"not used by this release ({driver})",
     }
 
 

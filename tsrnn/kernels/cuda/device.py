@@ -130,11 +130,20 @@ else:
 
 
 @function
-def sync(team):
-    """Wait for all threads of a team of blocks; what they wrote can be read then."""
+def sync(now, counter, team):
+    """Wait for all threads of a team of blocks; what they wrote can be read then.
+
+    ``now[counter]`` counts blocks that have come, over all times.
+    """
+    cuda.syncthreads()
     if team > 1:
-        cuda.cg.this_grid().sync()
-    else:
+        if cuda.threadIdx.x == 0:
+            cuda.threadfence()
+            come = cuda.atomic.add(now, counter, 1)
+            waited_for = come - come % team + team
+            while cuda.atomic.add(now, counter, 0) < waited_for:
+                pass
+            cuda.threadfence()
         cuda.syncthreads()
 
 
@@ -183,6 +192,7 @@ class Kernel:
         if SIMULATED:
             return 1
         kernel = self._compiled().overloads[self.signature.args]
+        kernel.cooperative = True  # no block is to wait for one that has no place
         return kernel.max_cooperative_grid_blocks(THREADS)
 
     def ptx(self, capability: tuple[int, int]) -> str:
@@ -231,6 +241,16 @@ def check() -> None:
     if not cuda.is_available():
         reason = cuda.cuda_error() or "the driver finds no device"
         raise RuntimeError(f'device="cuda" finds no GPU that it could use: {reason}.')
+
+
+def name() -> str:
+    """What the device calls itself, and its compute capability."""
+    check()
+    if SIMULATED:
+        return "simulated"
+    found = cuda.get_current_device()
+    called = found.name.decode() if isinstance(found.name, bytes) else found.name
+    return "{}, compute capability {}.{}".format(called, *found.compute_capability)
 
 
 def to_device(array: np.ndarray) -> Any:

@@ -80,7 +80,9 @@ class Launch:
         self._set(c.STARTS, first + np.arange(len(self._starts)) * self._starts.shape[1])
         first += self._starts.size
         self._set(c.SEEDS, first + np.arange(len(self._seeds)) * self.steps)
-        integers = program.contexts, self._starts, self._seeds
+        first += self._seeds.size
+        program.set({c.BARRIER: first})
+        integers = program.contexts, self._starts, self._seeds, np.zeros(1, np.int64)
         now = to_device(np.concatenate([part.ravel() for part in integers]))
         state = np.zeros(self._plan.size, program.compiled.dtype)
         for places, values in self._sent.values():

@@ -47,16 +47,16 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
                     _go_to(context, now, step)
                 cuda.syncthreads()
                 _pack(arrays, context, own_rank * THREADS + me, own_team * THREADS)
-                sync(own_team)
+                sync(now, context[c.BARRIER], own_team)
                 for tile in range(own_rank, context[c.TILES], own_team):
                     if me == 0:
                         _begin(context, tile)
                     cuda.syncthreads()
                     replay(arrays, context, call, me)
-                sync(own_team)
+                sync(now, context[c.BARRIER], own_team)
                 if not end(arrays, context, sums, step, own_rank, own_team, me):
                     break
-                sync(own_team)
+                sync(now, context[c.BARRIER], own_team)
             cuda.syncthreads()
 
     return steps
@@ -159,7 +159,7 @@ def _end(update: Callable | None, real) -> Callable:
         if not context[c.COLLECT]:
             return True
         collect(arrays, context, sums, rank, team, me)
-        sync(team)
+        sync(arrays[4], context[c.BARRIER], team)
         norm = root(_block_sum(scratch, context[c.SQUARE], team, sums, me))
         if context[c.OPTIMIZE] == 0:
             return True

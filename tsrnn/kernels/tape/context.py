@@ -82,7 +82,9 @@ workers of a network stands in each one's context, and is read from the first's.
     LOSS_FACTOR,
     VALUE_SHARE,
     DROPOUT_GROWTH,
+    # And where its blocks count how many have come to a place where they wait for each other
+    BARRIER,
     SIZE,
-) = range(60)
+) = range(61)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
