@@ -197,6 +197,14 @@ def test_a_forecaster_learns_and_forecasts_as_on_the_cpu(dtype, tolerance):
     np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=tolerance)
 
 
+def test_tensor_cores_round_a_little():
+    quick = {"lookback": 3, "windows_per_epoch": 8, "batch_size": 8, "device": "cuda"}
+    exact, rounded = (
+        small(precision=precision, **quick).fit(wave(30)) for precision in ("ieee", "tf32")
+    )
+    np.testing.assert_allclose(rounded.predict(), exact.predict(), rtol=1e-2)
+
+
 def test_ensembles_and_a_network_for_each_series():
     quick = {"lookback": 3, "windows_per_epoch": 4, "batch_size": 4, "device": "cuda"}
     on_gpu = small(n_members=2, **quick).fit(wave(30))

@@ -58,14 +58,14 @@ def kernel(monkeypatch):
     monkeypatch.setattr(program.Kernel, "most_blocks", lambda _: 132)
     monkeypatch.setattr(program, "_kernels", [])
 
-    def make(cell, training, dtype="float32", loss=None, optimizer=Adam):
+    def make(cell, training, dtype="float32", loss=None, optimizer=Adam, precision="ieee"):
         loss = loss or SquaredError()
         columns = Columns(1, 1, 1, (3,), (4,))
         architecture = Architecture(cell, columns, 32, 2, 1, 12, numbers=loss.numbers, skip=24)
         which = (type(loss), len(loss.settings)) if training else None
         kind = Kind(64, 24, 1, which, training, training, training, 1)
         made = program.Program(
-            Layout(architecture, SIZES), kind, dtype, optimizer if training else None
+            Layout(architecture, SIZES), kind, dtype, precision, optimizer if training else None
         )
         return made.compiled.kernel
 
@@ -136,3 +136,66 @@ def test_double_precision_is_assembled(kernel, training, tmp_path):
 def test_numbers_of_a_row_of_registers_are_read_at_once(kernel):
     """Four at a time, where a product reads them from the matrix on its left."""
     assert "ld.global.v4.f32" in kernel("rnn_tanh", False).ptx((9, 0))
+
+
+# Spills of kernels with tensor cores, by device. ptxas 12.9 spills on 9.0 as soon as a kernel holds
+# one mma.sync, wherever it is; the same code without needs 163 registers.
+SPILLED_WITH_TENSOR_CORES = {(8, 0): 0, (9, 0): 208}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("capability", SPILLED_WITH_TENSOR_CORES)
+def test_tensor_cores(kernel, cell, capability, tmp_path):
+    ptx = kernel(cell, True, precision="tf32").ptx(capability)
+    registers, shared, spills = assembled(ptx, capability, tmp_path)
+    show(cell, "training", "tf32", "".join(map(str, capability)), registers, shared, spills)
+    assert "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32" in ptx
+    assert not re.search(r"\.f64", ptx)
+    assert spills <= SPILLED_WITH_TENSOR_CORES[capability]
+
+
+def tensor_core(weights, rows):
+    """The numbers that mma.m16n8k8 gives each of 32 threads, from the two and four that it has.
+
+    By the tables of the PTX ISA, "Matrix Fragments for mma.m16n8k8".
+    """
+    left, right = np.full((16, 8), np.nan), np.full((8, 8), np.nan)
+    for lane in range(32):
+        group, place = divmod(lane, 4)
+        for i in range(4):
+            left[group + i % 2 * 8, place + i // 2 * 4] = weights[lane][i]
+        for i in range(2):
+            right[place + i * 4, group] = rows[lane][i]
+    product = left @ right
+    return [
+        [product[lane // 4 + i // 2 * 8, lane % 4 * 2 + i % 2] for i in range(4)]
+        for lane in range(32)
+    ]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_threads_give_tensor_cores_the_numbers_of_a_product(monkeypatch, transposed):
+    from tsrnn.kernels.cuda import products
+
+    monkeypatch.setattr(products, "one", lambda array, place: array[place])
+    random, lanes, depth = np.random.default_rng(0), products.LANES, 64
+    left, right = random.normal(size=(8, depth)), random.normal(size=(depth, lanes))
+    if transposed:  # in one panel, so many rows apart
+        stored, a_panel = np.zeros((depth, lanes)), 0
+        stored[:, :8] = left.T
+    else:  # in two panels
+        stored, a_panel = np.stack(np.split(left, 2, axis=1)), 8 * lanes
+    scratch, b = np.concatenate([stored.ravel(), right.ravel()]), stored.size
+    found = np.zeros(8 * lanes)
+    for half in (0, 16):
+        for k in range(0, depth, 8):
+            weights = [products.of_weights.py_func(scratch, b + half, k, i) for i in range(lanes)]
+            rows = [
+                products.of_rows.py_func(scratch, 0, k, i, transposed, a_panel)
+                for i in range(lanes)
+            ]
+            for lane, numbers in enumerate(tensor_core(weights, rows)):
+                for i, number in enumerate(numbers):
+                    found[half + products.of_result.py_func(i, lane)] += number
+    np.testing.assert_allclose(found.reshape(8, lanes), left @ right, rtol=1e-12, atol=1e-12)

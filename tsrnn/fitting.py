@@ -148,7 +148,9 @@ def new_model(
     architecture = _architecture(forecaster, columns, lookback, loss, *counts)
     normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
     work = architecture, int(forecaster.batch_size), lookback
-    settings = normalize, forecaster.dtype, choose_device(forecaster.device, *work)
+    _check_precision(forecaster)
+    device = choose_device(forecaster.device, *work)
+    settings = normalize, forecaster.dtype, device, forecaster.precision
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
     scaler = new_scaler(panel, loss, forecaster.deseasonalize)
@@ -225,6 +227,22 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
         raise ValueError(
             f"loss={forecaster.loss!r} is for counts, from 0 on: {panel.where(int(row))} holds "
             f"{panel.targets[row, column]:g}. Use another loss, such as 'gaussian' or 'student_t'."
+        )
+
+
+def _check_precision(forecaster: Any) -> None:
+    """Refuse tensor cores where there are none, and for numbers that they do not multiply."""
+    if forecaster.precision == "ieee":
+        return
+    if forecaster.device == "cpu":
+        raise ValueError(
+            "precision='tf32' is for a GPU's tensor cores, and device='cpu' has none. Use "
+            "device='cuda' or 'auto', or precision='ieee'."
+        )
+    if forecaster.dtype != "float32":
+        raise ValueError(
+            "precision='tf32' rounds numbers of dtype='float32'; dtype is "
+            f"{forecaster.dtype!r}. Use precision='ieee'."
         )
 
 

@@ -148,7 +148,10 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         with 256 windows of 24 steps and 32 LSTM units. The same network and loop on either: results
         agree to rounding, not to the bit.
     dtype : {"float32", "float64"}, default="float32"
-        Precision.
+        Of all numbers of the network.
+    precision : {"ieee", "tf32"}, default="ieee"
+        Of matrix products on a GPU, in float32: "tf32" has tensor cores take them, which round what
+        they multiply to 10 bits, and needs a compute capability of 8.0.
     past_covariates : list of labels, default=None
         Columns of ``X`` that are known only up to now. All others are known in advance. Numbers
         are standardised; strings, booleans and pandas' categories get a learned vector each.
@@ -260,6 +263,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         random_state: Any = None,
         device: str = "cpu",
         dtype: str = "float32",
+        precision: str = "ieee",
         past_covariates: Any = None,
         static_covariates: Any = None,
         id_col: str = "unique_id",
@@ -309,6 +313,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.past_covariates = past_covariates
         self.static_covariates = static_covariates
         self.id_col = id_col
@@ -353,8 +358,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         FloatingPointError
             If the loss becomes infinite or NaN. The weights are those from before.
         ImportError, RuntimeError, MemoryError
-            With ``device="cuda"``: without numba-cuda; without a driver or device; if the memory of
-            the device is full. What was fitted before stays as it was.
+            With ``device="cuda"``: without numba-cuda; without a driver or device, or one without
+            tensor cores for "tf32"; if the memory of the device is full. What was fitted before
+            stays as it was.
 
         Warns
         -----

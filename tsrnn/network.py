@@ -20,6 +20,8 @@ class Network:
         As in ``RNNForecaster``.
     dtype : {"float32", "float64"}
     device : {"cpu", "cuda"}
+    precision : {"ieee", "tf32"}
+        Of matrix products on a GPU.
     n_members : int, default=1
         Networks of this architecture, whose median forecast counts.
     n_series : int, default=None
@@ -39,6 +41,7 @@ class Network:
         normalize: str | None,
         dtype: str,
         device: str,
+        precision: str = "ieee",
         n_members: int = 1,
         n_series: int | None = None,
     ):
@@ -47,8 +50,10 @@ class Network:
         self.normalize = normalize
         self.dtype = dtype
         self.device = device
+        self.precision = precision
         self.n_members, self.n_series = n_members, n_series
-        self.engine = make_engine(architecture, dtype, device, n_members * (n_series or 1))
+        count = n_members * (n_series or 1)
+        self.engine = make_engine(architecture, dtype, device, count, precision)
         axes = [] if n_series is None else [n_series]
         axes += [] if n_members == 1 else [n_members]
         self._by_network = _views(self.engine.parameters, architecture.parameter_shapes())
@@ -64,7 +69,7 @@ class Network:
 
     def __reduce__(self) -> tuple:
         """Pickled by its parameters: an engine is bound to the memory of its process."""
-        settings = self.lookback, self.normalize, self.dtype, self.device
+        settings = self.lookback, self.normalize, self.dtype, self.device, self.precision
         arguments = (self.architecture, *settings, self.n_members, self.n_series)
         return _restore, (arguments, self.engine.parameters.copy())
 
@@ -254,10 +259,10 @@ class Network:
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
     """On the device where it was; where there is no GPU, on the CPU, which forecasts the same."""
-    architecture, lookback, normalize, dtype, device, *counts = arguments
+    architecture, lookback, normalize, dtype, device, *more = arguments
     if device == "cuda" and not has_gpu():
         device = "cpu"
-    network = Network(architecture, lookback, normalize, dtype, device, *counts)
+    network = Network(architecture, lookback, normalize, dtype, device, *more)
     network.engine.parameters[:] = parameters
     return network
 

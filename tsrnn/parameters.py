@@ -51,6 +51,7 @@ CONSTRAINTS: dict[str, list] = {
     "random_state": ["random_state"],
     "device": [StrOptions({"cpu", "cuda", "auto"})],
     "dtype": [StrOptions({"float32", "float64"})],
+    "precision": [StrOptions({"ieee", "tf32"})],
     "past_covariates": LABELS,
     "static_covariates": LABELS,
     "id_col": [str],

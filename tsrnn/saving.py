@@ -201,7 +201,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    network = Network(architecture, lookback, normalize, dtype, "cpu", n_members, n_series)
+    network = Network(architecture, lookback, normalize, dtype, "cpu", "ieee", n_members, n_series)
     _check(parameters.keys() == network.parameters.keys(), "the names of parameters")
     network.load_parameters(parameters)
     return network

@@ -154,9 +154,16 @@ def _level(nature: Nature, segments: bool) -> dict[str, Choice]:
     if nature.windows < _FEW and segments:
         why = "the safest with few windows to learn from"
         return {"normalize": Choice("standard", why)}
-    how, level = ("last", "the last value") if nature.wanders else ("mean", "the mean of a season")
+    if nature.wanders:
+        how, level = "last", "the last value"
+    else:
+        level = "the mean of a season"
+        how = "standard" if nature.n_series > 1 else "mean"
+    why = f"{level} tells the level of what comes best"
+    if how == "standard":
+        why += ", and series may differ in how much they vary"
     return {
-        "normalize": Choice(how, f"{level} tells the level of what comes best"),
+        "normalize": Choice(how, why),
         "linear_skip": Choice(True, "a linear model is hard to beat, and the place to start"),
     }
 

@@ -43,12 +43,17 @@ def has_gpu() -> bool:
     return True
 
 
-def make_engine(architecture: Architecture, dtype: str, device: str, networks: int = 1):
-    """The engine that computes some networks on a device: "cpu" or "cuda"."""
+def make_engine(
+    architecture: Architecture, dtype: str, device: str, networks: int = 1, precision: str = "ieee"
+):
+    """The engine that computes some networks on a device: "cpu" or "cuda".
+
+    ``precision`` is that of a GPU's products, "ieee" or "tf32".
+    """
     if device == "cuda":
         from tsrnn.kernels.cuda.engine import Engine as OnGPU
 
-        return OnGPU(architecture, dtype, networks)
+        return OnGPU(architecture, dtype, networks, precision)
     from tsrnn.kernels.cpu.engine import Engine
 
     return Engine(architecture, dtype, networks)

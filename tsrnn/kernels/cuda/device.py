@@ -31,7 +31,7 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 LANES = 4 if SIMULATED else 32  # threads of a warp, columns of a panel
 THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
-UNROLL = 4
+UNROLL = 4 if SIMULATED else 8  # steps along a sum that tensor cores take at once
 
 integer, unsigned = types.int64, types.uint64
 
@@ -88,6 +88,11 @@ def _data_of(context, builder, kind, array) -> ir.Value:
 if SIMULATED:
 
     @function
+    def one(array, place):
+        """The number at a place."""
+        return array[place]
+
+    @function
     def four(array, place):
         """Four numbers that lie side by side."""
         return array[place], array[place + 1], array[place + 2], array[place + 3]
@@ -113,6 +118,16 @@ else:
         return types.UniTuple(integer, 2)(integer, integer), codegen
 
     @intrinsic
+    def one(typing_context, array, place):
+        """The number at a place, which is not asked whether it counts from the end."""
+
+        def codegen(context, builder, signature, arguments):
+            data = _data_of(context, builder, array, arguments[0])
+            return builder.load(builder.gep(data, [arguments[1]]))
+
+        return array.dtype(array, place), codegen
+
+    @intrinsic
     def four(typing_context, array, place):
         """Four numbers that lie side by side, from a multiple of four on, in one load."""
 
@@ -127,6 +142,38 @@ else:
             return context.make_tuple(builder, signature.return_type, numbers)
 
         return types.UniTuple(array.dtype, 4)(array, place), codegen
+
+
+@intrinsic
+def tensor_product(typing_context, sums, row, weights, rows):
+    """``sums[row]`` += a product by tensor cores (compute capability 8.0), all threads together."""
+
+    def codegen(context, builder, signature, arguments):
+        kind, bits = ir.FloatType(), ir.IntType(32)
+        data = _data_of(context, builder, sums, arguments[0])
+        first = builder.mul(arguments[1], ir.Constant(arguments[1].type, 4))
+        places = [
+            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))]) for i in range(4)
+        ]
+        rounding = ir.InlineAsm(ir.FunctionType(bits, [kind]), "cvt.rna.tf32.f32 $0, $1;", "=r,f")
+        operands = [
+            builder.call(rounding, [builder.extract_value(arguments[which], i)])
+            for which, count in ((2, 4), (3, 2))
+            for i in range(count)
+        ]
+        operands += [builder.load(place) for place in places]
+        result = ir.LiteralStructType([kind] * 4)
+        code = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        code += "{$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
+        signature_of_code = ir.FunctionType(result, [bits] * 6 + [kind] * 4)
+        constraints = "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
+        multiply = ir.InlineAsm(signature_of_code, code, constraints, side_effect=True)
+        found = builder.call(multiply, operands, attrs=["convergent"])
+        for i, place in enumerate(places):
+            builder.store(builder.extract_value(found, i), place)
+        return context.get_dummy_value()
+
+    return types.void(sums, row, weights, rows), codegen
 
 
 @function
@@ -230,17 +277,24 @@ def _quiet(code: Callable) -> Callable:
 # Memory
 
 
-def check() -> None:
-    """Refuse to go on without a device.
+def check(precision: str = "ieee") -> None:
+    """Refuse to go on without a device, or without tensor cores where they are asked for.
 
     Raises
     ------
     RuntimeError
-        With what the driver says.
+        With what the driver says, or what the device has.
     """
     if not cuda.is_available():
         reason = cuda.cuda_error() or "the driver finds no device"
         raise RuntimeError(f'device="cuda" finds no GPU that it could use: {reason}.')
+    if precision == "tf32" and not SIMULATED:
+        has = cuda.get_current_device().compute_capability
+        if has < (8, 0):
+            raise RuntimeError(
+                'precision="tf32" needs a GPU of compute capability 8.0; this one has {}.{}. Use '
+                'precision="ieee".'.format(*has)
+            )
 
 
 def name() -> str:

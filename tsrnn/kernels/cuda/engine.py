@@ -30,6 +30,9 @@ class Engine:
     dtype : numpy dtype
         float32 or float64.
     networks : int, default=1
+    precision : {"ieee", "tf32"}, default="ieee"
+        Of matrix products in float32: as it is, or by tensor cores, which round what they multiply
+        to 10 bits.
 
     Attributes
     ----------
@@ -37,8 +40,11 @@ class Engine:
         See the CPU's engine.
     """
 
-    def __init__(self, architecture: Architecture, dtype, networks: int = 1):
-        check()
+    def __init__(
+        self, architecture: Architecture, dtype, networks: int = 1, precision: str = "ieee"
+    ):
+        check(precision)
+        self.precision = precision
         self.architecture, self.networks, self.dtype = architecture, networks, np.dtype(dtype)
         self.layout = Layout(architecture, SIZES)
         self._parameters = np.zeros((networks, self.layout.padded_count), dtype)
@@ -129,7 +135,9 @@ class Engine:
         if key not in self._programs:
             if len(self._programs) == _PROGRAMS_KEPT:
                 self._programs.clear()
-            self._programs[key] = Program(self.layout, key[0], self.dtype, optimizer)
+            self._programs[key] = Program(
+                self.layout, key[0], self.dtype, self.precision, optimizer
+            )
         return self._programs[key]
 
     def _launch(self, program: Program, batches: dict[int, Batch], steps: int = 1) -> Launch:

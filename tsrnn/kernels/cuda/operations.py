@@ -29,7 +29,6 @@ _PLAIN: dict[str, Callable] = {
 _MADE: dict[str, Callable] = {
     "rectify": passes.rectify,
     "rectify_backward": passes.rectify_backward,
-    "multiply": multiply,
     "step_forward": passes.step_forward,
     "step_backward": passes.step_backward,
     "loss": passes.loss_pass,
@@ -40,8 +39,10 @@ _DEPTH = 256
 SIZES = Sizes(LANES, TILE_ROWS, UNROLL, LANES, _DEPTH)
 
 
-def code_of(operation: Operation, real) -> Callable:
+def code_of(operation: Operation, real, precision: str) -> Callable:
     """What a block does, for numbers of type ``real``."""
     if operation.name in _PLAIN:
         return _PLAIN[operation.name]
+    if operation.name == "multiply":
+        return multiply(*operation.of, real, precision)
     return _MADE[operation.name](*operation.of, real)

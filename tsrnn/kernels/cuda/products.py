@@ -1,20 +1,40 @@
 """Matrix products: C = A B or C += A B, with a tile of C in the registers of a warp.
 
-Matrices lie in panels (see ``tape.layout``) of as many columns as a warp has threads. A thread has
-one column of one or two panels, and ``TILE_ROWS`` rows of it: at each step along the sum it reads a
+Matrices lie in panels (see ``tape.layout``) of as many columns as a warp has threads. A warp works
+out ``TILE_ROWS`` rows of one or two panels of C at a time, and tiles are spread over the warps of a
+block. In single and double precision a thread has one column of a panel: along the sum it reads a
 number of B, side by side with its neighbours, and numbers of A that are the same for all of them,
-four at a time. Tiles of C are spread over the warps of a block.
+four at a time. Tensor cores, which round what they multiply to TF32, want other shares (below).
 """
 
-from tsrnn.kernels.cuda.device import LANES, TILE_ROWS, UNROLL, cuda, four, function, split
+from tsrnn.kernels.cuda.device import (
+    LANES,
+    SIMULATED,
+    TILE_ROWS,
+    UNROLL,
+    cuda,
+    four,
+    function,
+    one,
+    split,
+    tensor_product,
+)
+
+_FOUR = 4
 
 
-def multiply(transposed: bool, real):
+def multiply(transposed: bool, real, precision: str = "ieee"):
     """C[rows, panels] = A[rows, depth] B[depth, panels], added to C if ``add``.
 
     If ``transposed``, what is stored of A is its transpose. The call is that of the CPU's kernel.
+    The simulator has no tensor cores, and does not round.
     """
-    one, two = (_tile(vectors, transposed, real) for vectors in (1, 2))
+    if precision == "tf32" and not SIMULATED:
+        narrow = wide = _tensor_tile(transposed, real)
+        at_once = 1
+    else:
+        narrow, wide = (_tile(vectors, transposed, real) for vectors in (1, 2))
+        at_once = 2
 
     @function
     def run(arrays, context, call, me, threads):
@@ -24,15 +44,16 @@ def multiply(transposed: bool, real):
         B, b_panel = context[call[7]] + call[8], call[9]
         C, c_panel = context[call[10]] + call[11], call[12]
         groups, lane = rows // TILE_ROWS, me % LANES
-        for tile in range(me // LANES, groups * ((panels + 1) // 2), threads // LANES):
+        tiles = groups * ((panels + at_once - 1) // at_once)
+        for tile in range(me // LANES, tiles, threads // LANES):
             j, i = split(tile, groups)
-            i, j = i * TILE_ROWS, j * 2
+            i, j = i * TILE_ROWS, j * at_once
             a = A + i // LANES * a_panel + i % LANES if transposed else A + i * LANES
-            b, to = B + j * b_panel + lane, C + j * c_panel + i * LANES + lane
-            if j + 1 < panels:
-                two(scratch, a, a_panel, b, b_panel, to, c_panel, depth, add)
+            b, to = B + j * b_panel, C + j * c_panel + i * LANES
+            if at_once == 2 and j + 1 < panels:
+                wide(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
             else:
-                one(scratch, a, a_panel, b, b_panel, to, c_panel, depth, add)
+                narrow(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
 
     return run
 
@@ -41,30 +62,88 @@ def _tile(vectors: int, transposed: bool, real):
     """``TILE_ROWS`` rows of one thread's column in so many panels."""
 
     @function
-    def tile(scratch, a, a_panel, b, b_panel, to, c_panel, depth, add):
+    def tile(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
         sums = cuda.local.array((TILE_ROWS, vectors), real)
+        b, to = b + lane, to + lane
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 sums[i, v] = scratch[to + v * c_panel + i * LANES] if add else real(0)
-        for k in range(0, depth, UNROLL):
+        for k in range(0, depth, _FOUR):
             if transposed:
-                for step in range(UNROLL):
-                    for i in range(0, TILE_ROWS, UNROLL):
+                for step in range(_FOUR):
+                    for i in range(0, TILE_ROWS, _FOUR):
                         numbers = four(scratch, a + (k + step) * LANES + i)
                         for v in range(vectors):
-                            number = scratch[b + v * b_panel + (k + step) * LANES]
-                            for more in range(UNROLL):
+                            number = one(scratch, b + v * b_panel + (k + step) * LANES)
+                            for more in range(_FOUR):
                                 sums[i + more, v] += numbers[more] * number
             else:
                 start = a + k // LANES * a_panel + k % LANES
                 for i in range(TILE_ROWS):
                     numbers = four(scratch, start + i * LANES)
                     for v in range(vectors):
-                        for step in range(UNROLL):
-                            number = scratch[b + v * b_panel + (k + step) * LANES]
+                        for step in range(_FOUR):
+                            number = one(scratch, b + v * b_panel + (k + step) * LANES)
                             sums[i, v] += numbers[step] * number
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 scratch[to + v * c_panel + i * LANES] = sums[i, v]
+
+    return tile
+
+
+# Tensor cores: ``mma.m16n8k8`` of the PTX ISA multiplies 16 x 8 numbers by 8 x 8. The columns of a
+# panel, in two halves, take the part of its 16 rows, and the rows of A that of its 8 columns; a
+# thread holds the numbers that these functions find.
+
+
+@function
+def of_weights(scratch, b, k, lane):
+    """Its four numbers of 8 rows of B from ``k`` on, in 16 columns from ``b`` on."""
+    start = b + (k + lane % 4) * LANES + lane // 4
+    return (
+        one(scratch, start),
+        one(scratch, start + 8),
+        one(scratch, start + 4 * LANES),
+        one(scratch, start + 4 * LANES + 8),
+    )
+
+
+@function
+def of_rows(scratch, a, k, lane, transposed, a_panel):
+    """Its two numbers of 8 columns of A from ``k`` on, in 8 rows from ``a`` on."""
+    row, column = lane // 4, k + lane % 4
+    if transposed:
+        place, step = a + column * LANES + row, 4 * LANES
+        return one(scratch, place), one(scratch, place + step)
+    start = a + k // LANES * a_panel + k % LANES + row * LANES + lane % 4
+    return one(scratch, start), one(scratch, start + 4)
+
+
+@function
+def of_result(i, lane):
+    """Where its number ``i`` of four lies in 8 rows and 16 columns of C."""
+    return (lane % 4 * 2 + i % 2) * LANES + lane // 4 + i // 2 * 8
+
+
+def _tensor_tile(transposed: bool, real):
+    """8 rows of a panel, by all threads of a warp together."""
+
+    @function
+    def tile(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
+        sums = cuda.local.array((2, 4), real)
+        for half in range(2):
+            start = to + half * 16
+            for i in range(4):
+                sums[half, i] = scratch[start + of_result(i, lane)] if add else real(0)
+        for k in range(0, depth, UNROLL):
+            rows = of_rows(scratch, a, k, lane, transposed, a_panel)
+            for half in range(2):
+                start = b + half * 16
+                tensor_product(sums, half, of_weights(scratch, start, k, lane), rows)
+        for half in range(2):
+            start = to + half * 16
+            for i in range(4):
+                scratch[start + of_result(i, lane)] = sums[half, i]
 
     return tile

@@ -11,6 +11,7 @@ import numpy as np
 
 from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, real_of, to_device, zeros
 from tsrnn.kernels.cuda.operations import code_of
+from tsrnn.kernels.cuda.passes import optimizer_pass
 from tsrnn.kernels.cuda.steps import steps_kernel
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.batches import Kind
@@ -28,27 +29,28 @@ _kernels: list["Compiled"] = []
 class Compiled:
     """A kernel, and the number that stands for each operation on its tapes."""
 
-    def __init__(self, operations: list[Operation], optimizer: type | None, dtype):
-        from tsrnn.kernels.cuda.passes import optimizer_pass
-
-        self.dtype, self.optimizer, real = np.dtype(dtype), optimizer, real_of(dtype)
+    def __init__(self, operations: list[Operation], optimizer: type | None, dtype, precision: str):
+        self.dtype, self.precision, self.optimizer = np.dtype(dtype), precision, optimizer
+        real = real_of(dtype)
         self.codes = {operation: code for code, operation in enumerate(operations)}
         update = None if optimizer is None else optimizer_pass(optimizer, real)
-        code = steps_kernel([code_of(each, real) for each in operations], update, real)
+        code = steps_kernel([code_of(each, real, precision) for each in operations], update, real)
         self.kernel = Kernel(code, real)
 
-    def serves(self, operations: list[Operation], optimizer: type | None, dtype) -> bool:
-        """Whether it can do all this, and perhaps more."""
-        same = self.dtype == dtype and optimizer in (None, self.optimizer)
+    def serves(self, operations: list[Operation], optimizer: type | None, *kind) -> bool:
+        """Whether it can do all this, and perhaps more; ``kind`` is dtype and precision."""
+        same = (self.dtype, self.precision) == kind and optimizer in (None, self.optimizer)
         return same and all(operation in self.codes for operation in operations)
 
 
-def compiled(operations: list[Operation], optimizer: type | None, dtype) -> Compiled:
+def compiled(
+    operations: list[Operation], optimizer: type | None, dtype, precision: str
+) -> Compiled:
     """A kernel for these operations, which exists once: a larger one will do as well."""
     for each in _kernels:
-        if each.serves(operations, optimizer, dtype):
+        if each.serves(operations, optimizer, dtype, precision):
             return each
-    _kernels.append(Compiled(operations, optimizer, dtype))
+    _kernels.append(Compiled(operations, optimizer, dtype, precision))
     return _kernels[-1]
 
 
@@ -74,10 +76,11 @@ class Program:
     layout : Layout
     kind : Kind
     dtype : numpy dtype
+    precision : {"ieee", "tf32"}
     optimizer : type or None
     """
 
-    def __init__(self, layout: Layout, kind: Kind, dtype, optimizer: type | None):
+    def __init__(self, layout: Layout, kind: Kind, dtype, precision: str, optimizer: type | None):
         self.layout, self.kind = layout, kind
         self.several = kind.networks > 1
         rows = round_up(kind.count, TILE_ROWS)
@@ -89,7 +92,7 @@ class Program:
         if last_rows < rows:
             tapes.append(record(layout, workspace, last_rows, *kind.tape))
         operations = [*dict.fromkeys(each for tape in tapes for each in tape.operations())]
-        self.compiled = compiled(operations, optimizer, dtype)
+        self.compiled = compiled(operations, optimizer, np.dtype(dtype), precision)
         wanted = kind.networks if self.several else self.tiles
         self.blocks = min(wanted, self.compiled.kernel.most_blocks())
         self.contexts = np.zeros((kind.networks if self.several else self.blocks, c.SIZE), np.int64)
