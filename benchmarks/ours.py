@@ -23,6 +23,8 @@ def train_step(
     hidden: int,
     outputs: int = 12,
     threads: int = 1,
+    at_once: int | None = None,
+    **where: Any,
 ) -> Callable[[], object]:
     """One training step of tsrnn on fixed random data, as a call without arguments.
 
@@ -36,6 +38,10 @@ def train_step(
         Windows in the batch, time steps in each, features of a step, hidden units, outputs.
     threads : int
         The number of threads; the process is confined to as many cores already.
+    at_once : int, default=None
+        Steps in a call; as many as an epoch takes on the CPU.
+    **where
+        ``device`` and ``precision`` of the network; how many ``networks`` take a step.
 
     Returns
     -------
@@ -48,18 +54,20 @@ def train_step(
     from tsrnn.losses import SquaredError
     from tsrnn.optimizers import Adam
 
-    engine, windows = _engine_and_windows(cell, batch, steps, inputs, hidden, outputs, threads)
+    sizes = cell, batch, steps, inputs, hidden, outputs
+    engine, windows = _engine_and_windows(*sizes, threads, **where)
     loss, adam = SquaredError(), Adam()
     memory, taken = engine.optimizer_memory(adam), 0
-    at_once = max(1, STEPS_SIZE // (batch * steps * hidden))
+    at_once = at_once or max(1, STEPS_SIZE // (batch * steps * hidden))
     once = windows.windows
-    where = (np.concatenate([part] * at_once) for part in (once.starts, once.location, once.scale))
-    epoch, seeds = WindowSet(once.series, *where, steps), np.zeros(at_once, np.int64)
+    parts = (np.concatenate([part] * at_once) for part in (once.starts, once.location, once.scale))
+    epoch, seeds = WindowSet(once.series, *parts, steps), np.zeros(at_once, np.int64)
 
     def train() -> None:
         nonlocal taken
         turn = Turn(epoch, adam.at(taken + np.arange(1, at_once + 1), 1e-3), seeds)
-        engine.train({0: turn}, batch, loss, memory, clip_norm=1.0)
+        turns = dict.fromkeys(range(engine.networks), turn)
+        engine.train(turns, batch, loss, memory, clip_norm=1.0)
         taken += at_once
 
     train.steps_in_a_call = at_once  # type: ignore[attr-defined]  # for harness
@@ -81,7 +89,16 @@ def inference(
 
 
 def _engine_and_windows(
-    cell: str, batch: int, steps: int, inputs: int, hidden: int, outputs: int, threads: int
+    cell: str,
+    batch: int,
+    steps: int,
+    inputs: int,
+    hidden: int,
+    outputs: int,
+    threads: int,
+    device: str = "cpu",
+    precision: str = "ieee",
+    networks: int = 1,
 ) -> tuple[Any, Any]:
     """A network with random weights, and windows of a random series for it.
 
@@ -98,9 +115,10 @@ def _engine_and_windows(
     horizon = -(-outputs // inputs)
     name = "rnn_tanh" if cell == "rnn" else cell
     architecture = Architecture(name, Columns(inputs), hidden, 1, 1, horizon)
-    network = Network(architecture, steps, None, "float32", "cpu")
+    settings = None, "float32", device, precision
+    network = Network(architecture, steps, *settings, n_members=networks)
     random = np.random.default_rng(0)
-    network.initialize([random])
+    network.initialize([random] * networks)
     series = random.normal(size=(batch + steps + horizon, inputs)).astype("float32")
     starts = random.permutation(batch)
     level, scale = np.zeros((batch, inputs), "float32"), np.ones((batch, inputs), "float32")

@@ -58,15 +58,15 @@ class Problem:
 class TorchNetwork:
     """torch.nn.LSTM, GRU or RNN with a linear head."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, device: str = "cpu") -> None:
         import torch
 
         torch.manual_seed(0)
         layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[problem.cell]
-        self.recurrent = layer(problem.inputs, problem.hidden)
-        self.head = torch.nn.Linear(problem.hidden, problem.outputs)
+        self.recurrent = layer(problem.inputs, problem.hidden).to(device)
+        self.head = torch.nn.Linear(problem.hidden, problem.outputs).to(device)
         self.parameters = [*self.recurrent.parameters(), *self.head.parameters()]
-        self.x, self.y = map(torch.from_numpy, problem.data())
+        self.x, self.y = (torch.from_numpy(each).to(device) for each in problem.data())
 
     def forward(self) -> Any:
         """The outputs, shape (batch, outputs)."""
@@ -88,10 +88,15 @@ class TorchNetwork:
 
 
 def torch_train_step(problem: Problem) -> Variants:
-    """One step of eager PyTorch, with its fused Adam: the others take up to twice as long."""
+    """One step of eager PyTorch on the CPU."""
+    return _with_and_without_onednn(problem, torch_step(problem))
+
+
+def torch_step(problem: Problem, device: str = "cpu") -> Call:
+    """The same on any device, with the fused Adam: the others take up to twice as long."""
     import torch
 
-    network = TorchNetwork(problem)
+    network = TorchNetwork(problem, device)
     adam = torch.optim.Adam(network.parameters, lr=LEARNING_RATE, eps=EPSILON, fused=True)
 
     def step() -> None:
@@ -99,7 +104,7 @@ def torch_train_step(problem: Problem) -> Variants:
         torch.nn.utils.clip_grad_norm_(network.parameters, CLIP_NORM)
         adam.step()
 
-    return _with_and_without_onednn(problem, step)
+    return step
 
 
 def torch_inference(problem: Problem) -> Variants:

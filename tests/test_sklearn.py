@@ -26,6 +26,7 @@ from tsrnn import RNNForecaster
 
 FITTED = [
     "best_loss_",
+    "history_length_",
     "lookback_",
     "loss_curve_",
     "n_features_in_",

@@ -1,0 +1,126 @@
+"""A training step on a GPU beside PyTorch with cuDNN, with TF32 and without.
+
+Forward, backward, mean squared error, clipping, Adam; LSTM and GRU. Contenders take turns in one
+process, between two events of the device, which also see where it waits for Python; a figure is a
+median, a ratio that of each round. At the end a thousand networks of the first shape take their
+steps together, beside PyTorch, whose networks take turns: the time of one, times their number.
+"--simulate" is a trial of the script itself on tiny shapes, in Numba's simulator, without a peer.
+
+    python benchmarks/gpu.py
+    NUMBA_ENABLE_CUDASIM=1 python benchmarks/gpu.py --simulate
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import harness
+import ours
+import peers
+from peers import Call, Problem
+
+SHAPES = {
+    "short": (256, 24, 1, 32),
+    "large": (256, 96, 8, 128),
+    "huge": (1024, 168, 8, 256),
+}
+TINY = {"tiny": (4, 3, 1, 4)}
+CELLS = ("lstm", "gru")
+PRECISIONS = ("ieee", "tf32")
+NETWORKS = 1000
+AT_ONCE = 20  # steps in a launch, as in an epoch of so many batches
+BLOCK_SECONDS = 0.2
+
+
+def torch_step(problem: Problem, precision: str) -> Call:
+    """A step of PyTorch, which by default lets cuDNN round."""
+    import torch
+
+    step = peers.torch_step(problem, "cuda")
+
+    def rounded() -> None:
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        step()
+
+    return rounded
+
+
+def seconds_of(call: Call, times: int) -> float:
+    """Of each of some calls, by the device's own clock where there is one."""
+    steps = times * getattr(call, "steps_in_a_call", 1)
+    try:
+        import torch
+
+        first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        first.record()
+    except (ImportError, RuntimeError):  # in the simulator
+        start = time.perf_counter()
+        for _ in range(times):
+            call()
+        return (time.perf_counter() - start) / steps
+    for _ in range(times):
+        call()
+    last.record()
+    torch.cuda.synchronize()
+    return float(first.elapsed_time(last)) / 1000 / steps
+
+
+def block_of(call: Call) -> Callable[[], float]:
+    """Calls for about ``BLOCK_SECONDS``, after some that compile and warm up."""
+    seconds_of(call, 1)
+    steps = getattr(call, "steps_in_a_call", 1)
+    times = max(1, round(BLOCK_SECONDS / (steps * seconds_of(call, 3))))
+    return lambda: seconds_of(call, times)
+
+
+def compare(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
+    """Seconds per step of each, one figure a round."""
+    blocks = {name: block_of(call) for name, call in calls.items()}
+    return harness.take_turns(blocks, lambda done: done >= rounds)
+
+
+def line(problem: Problem, precision: str, networks: int, options: Any) -> dict[str, object]:
+    """Ours beside PyTorch, if it takes part."""
+    where = {"device": "cuda", "precision": precision, "networks": networks}
+    at_once = 1 if options.simulate else AT_ONCE
+    calls = {"tsrnn": ours.train_step(problem.cell, *problem.shape, at_once=at_once, **where)}
+    if not options.simulate:
+        calls["PyTorch"] = torch_step(problem, precision)
+    taken = compare(calls, options.rounds)
+    cells: dict[str, object] = {
+        "cell": problem.cell,
+        "batch, steps, inputs, hidden": ", ".join(map(str, problem.shape)),
+        "networks": networks,
+        "precision": precision,
+    }
+    for name, seconds in taken.items():
+        share = networks if name == "PyTorch" else 1
+        cells[f"{name} ms"] = 1000 * share * statistics.median(seconds)
+    if "PyTorch" in taken:
+        ratio = harness.median_ratio(taken["PyTorch"], taken["tsrnn"])
+        cells["x PyTorch"] = networks * ratio
+    return cells
+
+
+def main() -> None:
+    parser = harness.parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--simulate", action="store_true")
+    options = parser.parse_args()
+    shapes, many = (TINY, 2) if options.simulate else (SHAPES, NETWORKS)
+    problems = [Problem(cell, *shape) for shape in shapes.values() for cell in CELLS]
+    rows = [
+        line(problem, precision, 1, options) for problem in problems for precision in PRECISIONS
+    ]
+    rows += [line(problem, "ieee", many, options) for problem in problems[: len(CELLS)]]
+    from tsrnn.kernels import describe
+
+    harness.report(f"A training step on {describe()['gpu']}", rows, options)
+
+
+if __name__ == "__main__":
+    main()
