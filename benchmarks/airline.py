@@ -19,16 +19,16 @@ import linear
 import neural
 import ours
 
-# The schedule was chosen on the five years before the last one, each forecast from all before it
-# with two seeds: mean error 5.97 %, median 3.8; with "cosine" 6.04 and 4.5. 45 other settings of
-# normalize, loss, optimizer, learning rate, schedule, batch size, clipping, strategy did worse.
+# linear_skip was chosen on the five years before the last one, each forecast from all before it with
+# three seeds: mean error 5.79 %; with a constant rate 5.82, without the linear path 6.82 (6.70 with a
+# constant rate), with normalize="last" 6.05, with deseasonalize=12 7.74.
 HORIZON, PERIOD, BATCHES = 12, 12, 500
 SETTINGS: dict[str, Any] = {
     "cell": "lstm",
     "lookback": neural.LOOKBACK,
     "horizon": HORIZON,
     "hidden_size": neural.HIDDEN,
-    "lr_schedule": "constant",
+    "linear_skip": True,
     **ours.batches(BATCHES),
 }
 
