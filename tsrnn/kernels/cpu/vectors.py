@@ -17,6 +17,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from tsrnn.kernels.elementary import polynomial
+from tsrnn.kernels.emitting import Emitted
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
@@ -77,7 +78,7 @@ def lanes(typing_context, pointer):
     return types.int64(pointer), codegen
 
 
-class Lanes:
+class Lanes(Emitted):
     """A vector value in a function that is being built; arithmetic on it emits instructions."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value):
@@ -126,42 +127,10 @@ class Lanes:
         emit = getattr(self.builder, instruction)
         return Lanes(self.builder, emit(left.value, right.value, flags=("contract",)))
 
-    def __add__(self, other):
-        return self._emit("fadd", self, other)
-
-    def __radd__(self, other):
-        return self._emit("fadd", other, self)
-
-    def __sub__(self, other):
-        return self._emit("fsub", self, other)
-
-    def __rsub__(self, other):
-        return self._emit("fsub", other, self)
-
-    def __mul__(self, other):
-        return self._emit("fmul", self, other)
-
-    def __rmul__(self, other):
-        return self._emit("fmul", other, self)
-
-    def __truediv__(self, other):
-        return self._emit("fdiv", self, other)
-
-    def __rtruediv__(self, other):
-        return self._emit("fdiv", other, self)
-
-    def __neg__(self):
-        return 0.0 - self
-
     def __array_ufunc__(self, ufunc, method, *inputs):
         if method != "__call__" or ufunc not in _UFUNCS:
             return NotImplemented
         return _UFUNCS[ufunc](*(self._coerce(x) for x in inputs))
-
-    def choose(self, predicate: str, other: "Lanes", yes: "Lanes", no: "Lanes") -> "Lanes":
-        """``yes`` in the lanes where ``self predicate other``; ``no`` elsewhere and at NaN."""
-        condition = self.builder.fcmp_ordered(predicate, self.value, other.value)
-        return Lanes(self.builder, self.builder.select(condition, yes.value, no.value))
 
     def intrinsic(self, name: str, *operands: "Lanes") -> "Lanes":
         """Call LLVM's ``name`` on this vector and others of the same type."""

@@ -59,7 +59,10 @@ def multiply(transposed: bool, real, precision: str = "ieee"):
 
 
 def _tile(vectors: int, transposed: bool, real):
-    """``TILE_ROWS`` rows of one thread's column in so many panels."""
+    """``TILE_ROWS`` rows of one thread's column in so many panels.
+
+    B is read by plain indices: with ``one`` the assembler reads further ahead, and spills.
+    """
 
     @function
     def tile(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
@@ -74,7 +77,7 @@ def _tile(vectors: int, transposed: bool, real):
                     for i in range(0, TILE_ROWS, _FOUR):
                         numbers = four(scratch, a + (k + step) * LANES + i)
                         for v in range(vectors):
-                            number = one(scratch, b + v * b_panel + (k + step) * LANES)
+                            number = scratch[b + v * b_panel + (k + step) * LANES]
                             for more in range(_FOUR):
                                 sums[i + more, v] += numbers[more] * number
             else:
@@ -83,7 +86,7 @@ def _tile(vectors: int, transposed: bool, real):
                     numbers = four(scratch, start + i * LANES)
                     for v in range(vectors):
                         for step in range(_FOUR):
-                            number = one(scratch, b + v * b_panel + (k + step) * LANES)
+                            number = scratch[b + v * b_panel + (k + step) * LANES]
                             sums[i, v] += numbers[step] * number
         for i in range(TILE_ROWS):
             for v in range(vectors):

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from tsrnn.kernels.emitting import Emitted
+
 # Of NVIDIA's library of device functions (libdevice), without the f of single precision.
 _FUNCTIONS: dict[np.ufunc, str] = {
     np.tanh: "tanh",
@@ -23,7 +25,7 @@ _FUNCTIONS: dict[np.ufunc, str] = {
 }
 
 
-class Scalar:
+class Scalar(Emitted):
     """A number in a function that is being built; arithmetic on it emits instructions."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value):
@@ -42,33 +44,6 @@ class Scalar:
         left, right = self._coerce(left), self._coerce(right)
         return Scalar(self.builder, getattr(self.builder, instruction)(left.value, right.value))
 
-    def __add__(self, other):
-        return self._emit("fadd", self, other)
-
-    def __radd__(self, other):
-        return self._emit("fadd", other, self)
-
-    def __sub__(self, other):
-        return self._emit("fsub", self, other)
-
-    def __rsub__(self, other):
-        return self._emit("fsub", other, self)
-
-    def __mul__(self, other):
-        return self._emit("fmul", self, other)
-
-    def __rmul__(self, other):
-        return self._emit("fmul", other, self)
-
-    def __truediv__(self, other):
-        return self._emit("fdiv", self, other)
-
-    def __rtruediv__(self, other):
-        return self._emit("fdiv", other, self)
-
-    def __neg__(self):
-        return self._emit("fsub", -0.0, self)
-
     def __array_ufunc__(self, ufunc, method, *inputs):
         if method != "__call__":
             return NotImplemented
@@ -85,11 +60,6 @@ class Scalar:
             function = ir.Function(module, ir.FunctionType(kind, [kind] * len(numbers)), name)
         values = [number.value for number in numbers]
         return Scalar(self.builder, self.builder.call(function, values))
-
-    def choose(self, predicate: str, other: Scalar, yes: Scalar, no: Scalar) -> Scalar:
-        """``yes`` where ``self predicate other``; ``no`` elsewhere and at NaN."""
-        condition = self.builder.fcmp_ordered(predicate, self.value, other.value)
-        return Scalar(self.builder, self.builder.select(condition, yes.value, no.value))
 
 
 def _sign(x: Scalar) -> Scalar:
