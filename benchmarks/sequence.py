@@ -26,11 +26,11 @@ NETWORK: dict[str, Any] = {
     "loss": "mae",
 }
 WAYS: dict[str, dict[str, Any]] = {
-    "window": {"learning_rate": 1e-2, "max_epochs": 20},
+    "window": {"learning_rate": 3e-2, "max_epochs": 20},
     "sequence": {
         "supervision": "sequence",
-        "learning_rate": 3e-2,
-        "max_epochs": 80,
+        "learning_rate": 6e-2,
+        "max_epochs": 75,
         "batch_size": 8,
     },
 }
@@ -54,16 +54,10 @@ def fitted(data: Any, seed: int, settings: dict[str, Any]) -> tuple[float, float
 
 def main() -> None:
     parser = harness.data_parser(__doc__, seeds=3)
-    for name, default in (("rate", None), ("epochs", None)):
-        parser.add_argument(f"--{name}", type=float, default=default, help="of sequences")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     harness.use_threads(options.threads)
     data = sets.taylor_demand(options.data, options.validate)
-    if options.rate:
-        WAYS["sequence"]["learning_rate"] = options.rate
-    if options.epochs:
-        WAYS["sequence"]["max_epochs"] = int(options.epochs)
     for settings in WAYS.values():  # compiles
         fitted(data, 0, {**settings, "max_epochs": 1})
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
