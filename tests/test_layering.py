@@ -40,7 +40,7 @@ ROOMS = {
     "matplotlib": ["plotting"],
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
-    "scipy": ["linear", "losses"],
+    "scipy": ["kernels", "linear", "losses"],
     "threadpoolctl": ["linear"],
     "sklearn": ["calendar", "fitted", "forecaster", "parameters", "probabilistic"],
     "tqdm": ["training"],

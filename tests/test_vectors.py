@@ -85,7 +85,7 @@ def numbers(dtype):
     bits = np.random.default_rng(0).integers(0, 2**64, 200_000, np.uint64)
     everywhere = bits.astype(np.uint32).view(np.float32) if dtype == "float32" else bits.view(dtype)
     info = np.finfo(dtype)
-    edges = np.array([info.max / 2, info.tiny, info.eps, 0.625, 7.90531110763549805], dtype)
+    edges = np.array([info.max / 2, info.tiny, info.eps, 0.625, 7.9], dtype)
     edges = np.concatenate([np.nextafter(edges, -edges), edges, np.nextafter(edges, 2 * edges)])
     pieces = [
         everywhere,
@@ -124,7 +124,7 @@ def test_tanh(vectorised, dtype):
     assert np.array_equal(np.isnan(found), np.isnan(x))
     error = np.nanmax(np.abs(found - wanted))
     assert error <= {"float32": 3e-7, "float64": 4e-16}[dtype]
-    assert np.nanmax(np.abs(found)) <= 1 + {"float32": 3e-7, "float64": 0}[dtype]
+    assert np.nanmax(np.abs(found)) <= 1
 
 
 @each_dtype

@@ -5,6 +5,7 @@ that stand for SIMD vectors and answer ``np.tanh`` with the instructions that co
 """
 
 import numpy as np
+from scipy.special import expit
 
 
 def tanh(x):
@@ -12,7 +13,7 @@ def tanh(x):
 
 
 def sigmoid(x):
-    return np.tanh(x * 0.5) * 0.5 + 0.5
+    return expit(x)
 
 
 def relu(x):

@@ -159,10 +159,12 @@ def read_targets(real) -> Kernel:
             for p in range(positions):
                 point = (starts[b] + first + p * ahead) * width
                 row = target + p * step + b * L
-                for o in range(outputs):
-                    n = b * targets + o % targets
-                    value = series[point + o // targets * width + o % targets]
-                    ws[row + o // L * panel + o % L] = (value - location[n]) * scale[n]
+                for k in range(targets):
+                    level, factor = location[b * targets + k], scale[b * targets + k]
+                    for s in range(outputs // targets):
+                        o = s * targets + k
+                        value = (series[point + s * width + k] - level) * factor
+                        ws[row + o // L * panel + o % L] = value
 
     return network_call(run, "read-targets", real)
 
@@ -185,8 +187,9 @@ def read_weights(real) -> Kernel:
             for p in range(positions):
                 point = starts[b] + first + p * ahead
                 row = weight + p * step + b * L
-                for o in range(outputs):
-                    ws[row + o // L * panel + o % L] = weights[point + o // targets]
+                for s in range(outputs // targets):
+                    for o in range(s * targets, (s + 1) * targets):
+                        ws[row + o // L * panel + o % L] = weights[point + s]
 
     return network_call(run, "read-weights", real)
 

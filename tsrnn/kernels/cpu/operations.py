@@ -2,7 +2,7 @@
 
 from tsrnn.kernels.cpu import data, passes
 from tsrnn.kernels.cpu.native import Kernel, kernel
-from tsrnn.kernels.cpu.products import DEPTH, GROUP, TILE_ROWS, UNROLL, multiply
+from tsrnn.kernels.cpu.products import DEPTH, GROUP, ROWS, UNROLL, multiply
 from tsrnn.kernels.cpu.vectors import machine
 from tsrnn.kernels.tape.calls import Operation
 from tsrnn.kernels.tape.layout import Sizes
@@ -39,4 +39,4 @@ def kernel_of(operation: Operation, real) -> Kernel:
 
 def sizes_of(dtype) -> Sizes:
     """Of the products on this processor."""
-    return Sizes(machine().lanes(dtype), TILE_ROWS, UNROLL, GROUP, DEPTH)
+    return Sizes(machine().lanes(dtype), ROWS, UNROLL, GROUP, DEPTH)

@@ -15,6 +15,8 @@ from tsrnn.kernels.cpu.native import Kernel, part_of_kernel
 from tsrnn.kernels.cpu.vectors import INT64, Lanes, lanes, lanes_of, machine
 
 TILE_ROWS = machine().tile_rows
+# What is left of the rows of A is done in tiles of so many.
+ROWS = 4
 TILE_VECTORS = machine().tile_vectors
 # Longer sums over k are cut so that the panels of B in use stay in the first-level cache.
 DEPTH = 160
@@ -145,14 +147,30 @@ def _slab(depth):
     return (depth + pieces * GROUP - 1) // (pieces * GROUP) * GROUP
 
 
+def _tile(rows: int, transposed: bool):
+    """The product of ``rows`` rows of A and up to three panels of B."""
+    tile_1, tile_2, tile_3 = (_register_tile(rows, v, transposed) for v in (1, 2, 3))
+
+    @part_of_kernel
+    def tile(vectors, a, a_panel, b, b_panel, c, c_panel, depth, add):
+        if vectors == 3:
+            tile_3(a, a_panel, b, b_panel, c, c_panel, depth, add)
+        elif vectors == 2:
+            tile_2(a, a_panel, b, b_panel, c, c_panel, depth, add)
+        else:
+            tile_1(a, a_panel, b, b_panel, c, c_panel, depth, add)
+
+    return tile
+
+
 def multiply(transposed: bool, real) -> Kernel:
     """C[rows, panels] = A[rows, depth] B[depth, panels], added to C if ``add``.
 
-    If ``transposed``, what is stored of A is its transpose. Arguments: rows (a multiple of
-    TILE_ROWS), panels, depth (of UNROLL); for A, B and C the field of the context with their
-    buffer, where they begin in it, and their panel; add.
+    If ``transposed``, what is stored of A is its transpose. Arguments: rows (a multiple of ROWS),
+    panels, depth (of UNROLL); for A, B and C the field of the context with their buffer, where they
+    begin in it, and their panel; add.
     """
-    tile_1, tile_2, tile_3 = (_register_tile(TILE_ROWS, v, transposed) for v in (1, 2, 3))
+    tall, low = _tile(TILE_ROWS, transposed), _tile(ROWS, transposed)
 
     def run(context, arguments):
         rows, panels, depth = arguments[0], arguments[1], arguments[2]
@@ -168,16 +186,17 @@ def multiply(transposed: bool, real) -> Kernel:
             while j < panels:
                 vectors = _vectors_of_next_tile(panels - j)
                 b = advance(B, j * b_panel + k * L)
-                for i in range(0, rows, TILE_ROWS):
+                i = 0
+                while i < rows:
                     row, column = (k, i) if transposed else (i, k)
                     a = advance(A, column // L * a_panel + row * L + column % L)
                     c = advance(C, j * c_panel + i * L)
-                    if vectors == 3:
-                        tile_3(a, a_panel, b, b_panel, c, c_panel, slab, add)
-                    elif vectors == 2:
-                        tile_2(a, a_panel, b, b_panel, c, c_panel, slab, add)
+                    if rows - i >= TILE_ROWS:
+                        tall(vectors, a, a_panel, b, b_panel, c, c_panel, slab, add)
+                        i += TILE_ROWS
                     else:
-                        tile_1(a, a_panel, b, b_panel, c, c_panel, slab, add)
+                        low(vectors, a, a_panel, b, b_panel, c, c_panel, slab, add)
+                        i += ROWS
                 j += vectors
 
     name = "multiply-transposed" if transposed else "multiply"

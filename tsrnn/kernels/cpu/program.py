@@ -9,7 +9,7 @@ import numpy as np
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.operations import kernel_of
 from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
-from tsrnn.kernels.cpu.products import TILE_ROWS
+from tsrnn.kernels.cpu.products import ROWS
 from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.threads import borrowed_threads, parallel_kernel
@@ -30,9 +30,9 @@ def tile_rows(kind: Kind, threads: int) -> int:
     thread, up to where a step's matrices fill the cache.
     """
     if kind.loss is not None:
-        return min(round_up(kind.count, TILE_ROWS), 16 if kind.count < 64 else 32)
+        return min(round_up(-(-kind.count // 2), ROWS), 16 if kind.count < 64 else 32)
     threads = threads if kind.networks == 1 else 1
-    return min(round_up(-(-kind.count // threads), TILE_ROWS), 128)
+    return min(round_up(-(-kind.count // threads), ROWS), 128)
 
 
 class Program:
@@ -84,7 +84,7 @@ class Program:
     def _record(self, workspace: Workspace, rows: int) -> None:
         kind = self.kind
         tape = last_tape = self._finished(record(self._layout, workspace, rows, *kind.tape))
-        last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
+        last_rows = round_up((kind.count - 1) % rows + 1, ROWS)
         if last_rows < rows:
             last_tape = self._finished(record(self._layout, workspace, last_rows, *kind.tape))
         self._tapes = tape, last_tape

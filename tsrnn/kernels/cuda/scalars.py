@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from scipy.special import expit
 
 from tsrnn.kernels.emitting import Emitted
 
@@ -50,7 +51,7 @@ class Scalar(Emitted):
         numbers = [self._coerce(number) for number in inputs]
         if ufunc in _FUNCTIONS:
             return self._call(_FUNCTIONS[ufunc], *numbers)
-        return _CHOICES[ufunc](*numbers) if ufunc in _CHOICES else NotImplemented
+        return _WRITTEN[ufunc](*numbers) if ufunc in _WRITTEN else NotImplemented
 
     def _call(self, name: str, *numbers: Scalar) -> Scalar:
         kind, module = self.value.type, self.builder.module
@@ -67,8 +68,9 @@ def _sign(x: Scalar) -> Scalar:
     return x.choose(">", zero, one, x.choose("<", zero, -one, x))
 
 
-# A NaN in either operand stays, as in NumPy.
-_CHOICES = {
+# A NaN in either operand of the last two stays, as in NumPy.
+_WRITTEN = {
+    expit: lambda x: x._call("tanh", x * 0.5) * 0.5 + 0.5,
     np.sign: _sign,
     np.maximum: lambda x, y: y.choose("==", y, x.choose("<", y, y, x), y),
     np.minimum: lambda x, y: y.choose("==", y, x.choose(">", y, y, x), y),
