@@ -6,7 +6,7 @@ from conftest import named
 from test_covariate_gradients import COLUMNS, each_columns
 from test_gradients import assert_slope, each_cell, each_dtype
 
-from tsrnn.kernels import WindowSet
+from tsrnn.kernels import Columns, WindowSet
 from tsrnn.kernels.reference import Reference
 from tsrnn.losses import Huber, NegativeBinomial, Quantiles, SquaredError
 
@@ -67,6 +67,15 @@ def test_of_every_kind_of_loss_in_both_precisions(problem, dtype, tolerance, los
     options |= {"numbers": loss.numbers, "counts": loss.units == "counts"}
     engine, batch = problem("lstm", 2, 1, dtype, horizon=10, steps=STEPS, **options)
     assert_mean(engine, batch, loss, tolerance)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_skip_may_read_more_rows_than_the_run(problem, targets):
+    columns = {"columns": Columns(targets), "skip": STEPS + 5}
+    engine, batch = problem("gru", 1, 1, horizon=3, steps=STEPS, **columns)
+    windows = batch.windows
+    windows.starts[:] = STEPS + windows.starts % 40  # there are such rows
+    assert_mean(engine, batch, SquaredError(), 1e-10)
 
 
 @each_cell

@@ -61,6 +61,35 @@ def test_forecasts_are_those_of_all_windows(learned_from):
     assert max(forecast_from) == 47
 
 
+def test_a_short_burn_in_reads_the_end_of_the_first_window(learned_from):
+    small(supervision="sequence", lookback=10, burn_in=4, horizon=3).fit(wave(60))
+    starts, steps, origins = learned_from[0]
+    assert (steps, origins) == (7, 4)
+    first = set(starts + 4)  # rows forecast first
+    assert (min(first), max(first)) == (10, 57 - 3)
+
+
+def test_a_short_burn_in_is_normalised_by_the_whole_lookback(monkeypatch):
+    levels, train = [], Engine.train
+
+    def watch(self, turns, *arguments):
+        windows = turns[0].windows
+        levels.append((windows.starts.copy(), windows.location.copy(), windows.series.copy()))
+        return train(self, turns, *arguments)
+
+    monkeypatch.setattr(Engine, "train", watch)
+    options = {"lookback": 10, "burn_in": 4, "normalize": "mean"}
+    small(supervision="sequence", horizon=3, **options).fit(wave(60))
+    starts, location, series = levels[0]
+    wanted = [series[start - 6 : start + 4, :1].mean() for start in starts]
+    np.testing.assert_allclose(location[:, 0], wanted, atol=1e-6)
+
+
+def test_a_burn_in_beyond_the_lookback_is_refused():
+    with pytest.raises(ValueError, match=says("burn_in=11", "lookback 10", "at most")):
+        small(supervision="sequence", lookback=10, burn_in=11, horizon=3).fit(wave(60))
+
+
 def test_no_forecast_reaches_into_validation(learned_from):
     options = {"supervision": "sequence", "lookback": 8, "horizon": 4, "early_stopping": True}
     forecaster = small(validation_fraction=0.3, **options).fit(wave(60))
@@ -105,6 +134,7 @@ def test_an_epoch_has_as_many_forecasts_as_one_of_windows(learned_from):
         {"strategy": "recursive"},
         {"linear_skip": True, "num_layers": 2, "dropout": 0.2},
         {"n_members": 2, "normalize": "mean"},
+        {"burn_in": 18},
     ],
 )
 def test_a_forecast_of_1959_beats_the_seasonal_naive(options):

@@ -314,13 +314,24 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
             firsts = np.concatenate(validation) + lookback
             _relative_weights(weights, firsts, block, "validate on")
         weights = relative.astype(network.dtype)
-    origins = 1
+    origins, burn_in = 1, None
     if forecaster.supervision == "sequence":
-        starts = np.sort(np.concatenate(training))
-        origins = min(lookback, most_origins(starts, offsets))
+        starts, burn_in = np.sort(np.concatenate(training)), _burn_in_of(forecaster, lookback)
+        origins = min(burn_in, most_origins(starts, offsets))
         training = [sequences(some, origins) for some in training]
     series = model.rows(panel, model.scaler)
-    return Examples(series, training, validation if validate else None, weights, origins)
+    return Examples(series, training, validation if validate else None, weights, origins, burn_in)
+
+
+def _burn_in_of(forecaster: Any, lookback: int) -> int:
+    """Steps of a run along the series up to its first forecast."""
+    burn_in = lookback if forecaster.burn_in is None else int(forecaster.burn_in)
+    if burn_in > lookback:
+        raise ValueError(
+            f"burn_in={burn_in} is longer than lookback {lookback}, which is all that a forecast "
+            "reads; take at most that."
+        )
+    return burn_in
 
 
 def _check_sequence(forecaster: Any) -> None:

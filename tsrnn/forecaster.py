@@ -90,9 +90,13 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         of logarithms it makes them factors. Those shorter than two seasons keep theirs. Arrays can
         be fitted, but have no dates that would tell the step of the season of another ``history``.
     supervision : {"window", "sequence"}, default="window"
-        Learn from one window a forecast; or run along the series, over up to two lookbacks at a
-        time, and learn from the forecasts after every step of the second one: nearly the work of
-        two windows for as many forecasts as the lookback has steps.
+        Learn from one window a forecast; or run along the series, and learn from the forecasts
+        after every step but the first ones (``burn_in``): nearly the work of two windows for as
+        many forecasts as the lookback has steps.
+    burn_in : int, default=None
+        Steps of such a run up to its first forecast, which as many others follow; at most the
+        lookback, which is what None means. Half of it halves the work of a step of the optimizer,
+        at the price of forecasts that are learned from less than the network will read.
     normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range. The
@@ -243,6 +247,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         seasonal_lags: Any = None,
         deseasonalize: int | None = None,
         supervision: str = "window",
+        burn_in: int | None = None,
         normalize: str | None = "standard",
         loss: str = "mse",
         quantiles: Any = (0.1, 0.5, 0.9),
@@ -293,6 +298,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         self.seasonal_lags = seasonal_lags
         self.deseasonalize = deseasonalize
         self.supervision = supervision
+        self.burn_in = burn_in
         self.normalize = normalize
         self.loss = loss
         self.quantiles = quantiles

@@ -164,16 +164,18 @@ class Network:
         starts: np.ndarray,
         weights: np.ndarray | None = None,
         origins: int = 1,
+        burn_in: int | None = None,
     ) -> WindowSet:
         """The windows that begin at ``starts``, with their normalisation; see ``WindowSet``.
 
         With several origins, the first of which is at the end of a lookback, what is known there is
-        what the whole window is normalised by.
+        what the whole window is normalised by; only the last ``burn_in`` steps up to it are read.
         """
         targets = series[:, : self.architecture.columns.targets]
         location, scale = location_and_scale(targets, starts, self.lookback, self.normalize)
-        steps = self.lookback + origins - 1
-        return WindowSet(series, starts, location, scale, steps, weights, origins)
+        burn_in = burn_in or self.lookback
+        first, steps = starts + self.lookback - burn_in, burn_in + origins - 1
+        return WindowSet(series, first, location, scale, steps, weights, origins)
 
     def forecast(
         self,

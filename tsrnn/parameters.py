@@ -32,6 +32,7 @@ CONSTRAINTS: dict[str, list] = {
     "seasonal_lags": LABELS,
     "deseasonalize": [Interval(Integral, 2, None, closed="left"), None],
     "supervision": [StrOptions({"window", "sequence"})],
+    "burn_in": [COUNT, None],
     "normalize": [StrOptions({how for how in NORMALIZATIONS if how}), None],
     "loss": [StrOptions(set(LOSSES))],
     "quantiles": ["array-like"],

@@ -70,6 +70,8 @@ class Examples:
     origins : int
         Consecutive windows that are learned from in one run along the series, from each of the
         ``training`` starts on.
+    burn_in : int or None
+        Steps that such a run reads up to the end of its first window; None: that whole window.
     """
 
     series: np.ndarray
@@ -77,6 +79,7 @@ class Examples:
     validation: list[np.ndarray] | None = None
     weights: np.ndarray | None = None
     origins: int = 1
+    burn_in: int | None = None
 
 
 class Memory(NamedTuple):
@@ -242,7 +245,8 @@ class Trainer:
         training, random = examples.training[self.network.series_of(number)], learner.random
         rate = settings.learning_rate * learner.schedule(epoch, settings.max_epochs)
         order = self._order(training, random)
-        windows = self.network.windows(examples.series, order, examples.weights, examples.origins)
+        run = examples.origins, examples.burn_in
+        windows = self.network.windows(examples.series, order, examples.weights, *run)
         optimizer = self.optimizer.at(self.step + np.arange(1, steps + 1), rate)
         seeds = random.integers(2**62, size=steps) if settings.dropout else np.zeros(steps, int)
         return Turn(windows, optimizer, seeds)
