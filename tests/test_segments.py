@@ -47,11 +47,12 @@ def test_gradient_is_the_slope_of_the_loss(problem, cell, layers, directions, co
 
 
 @kernels
+@each_cell
 @each_columns
 @each_dtype
 @pytest.mark.parametrize("count", [1, 15, 70])
-def test_every_size_of_batch(problem, columns, dtype, tolerance, count):
-    engine, batch = problem("lstm", 2, 2, dtype, columns=columns, count=count, **SIZES)
+def test_every_size_of_batch(problem, cell, columns, dtype, tolerance, count):
+    engine, batch = problem(cell, 2, 2, dtype, columns=columns, count=count, **SIZES)
     assert_like_reference(engine, batch, tolerance, dropout=0.3)
 
 

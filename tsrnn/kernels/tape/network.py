@@ -6,6 +6,7 @@ See ``workspace`` for the matrices that stand in capitals here.
 from tsrnn.kernels.tape.calls import Tape
 from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import KnownBlock, Layer, Layout, Skip
+from tsrnn.kernels.tape.parallel import ParallelLayers
 from tsrnn.kernels.tape.recorder import Recorder
 from tsrnn.kernels.tape.stack import Layers
 from tsrnn.kernels.tape.workspace import Workspace
@@ -35,7 +36,8 @@ class Network:
         self.decoder = None
         if self.layout.decoder is not None:
             place = len(self.encoder.stack.layers) * self.encoder.steps if dropout else None
-            self.decoder = Layers(recorder, self.layout.decoder, self.ws.decoder, steps - 1, place)
+            kind = ParallelLayers if self.layout.decoder.parallel else Layers
+            self.decoder = kind(recorder, self.layout.decoder, self.ws.decoder, steps - 1, place)
             self.last = self.decoder
         self.feature_panels = self.last.stack.directions * recorder.units
 

@@ -36,6 +36,8 @@ class Segments:
         self.steps, self.first_row = steps, first_row
         self.layout, self.ws = recorder.layout, recorder.ws
         self.inputs = self.layout.padded(layer.inputs)
+        # What is read of the series is each window's own; the vector of a place is that of all.
+        self.rows_of_x = recorder.rows if self.inputs else self.layout.sizes.tile_rows
 
     def copy(self, t: int, target: int, panel: int) -> None:
         """X at time t, to where a layer reads it."""
@@ -106,7 +108,7 @@ class Segments:
         """The sum of DX over windows: ONE^T DX, a row, and rows of 0 that later ones overwrite."""
         layer, own = self.layer, self.own(t)
         self.out.multiply(
-            *(self.layout.sizes.tile_rows, self.out.units, self.out.rows),
+            *(self.layout.sizes.tile_rows, self.out.units, self.rows_of_x),
             *(WORKSPACE, self.space.one, self.ws.panel),
             *(WORKSPACE, dx, self.space.panel),
             *(GRADIENT, layer.own_gradient + own * self.layout.lanes, layer.own_panel),

@@ -49,15 +49,13 @@ class Layers:
     def start(self, layer: Layer, before: "Layers | None") -> None:
         """The first states: 0, or the last ones of another stack, summed over directions."""
         at, states = self.space.layer(layer), (self.cell.states - 1) * self.units
-        for slot in range(at.slots if self.stack.parallel else 1):
-            own_h, own_c = at.xh + slot * at.xh_step, at.c + slot * self.ws.c_step
-            self.out.fill(own_h, self.units, at.xh_panel)
-            self.out.fill(own_c, states, self.panel)
-            for source in before.stack.layers_of(layer.number) if before else ():
-                last, shift = before.space.layer(source), before.steps - 1
-                h, c = last.out + shift * last.xh_step, last.c_out + shift * self.ws.c_step
-                self.out.copy(h, last.xh_panel, own_h, at.xh_panel, self.units, 1)
-                self.out.copy(c, self.panel, own_c, self.panel, states, 1)
+        self.out.fill(at.xh, self.units, at.xh_panel)
+        self.out.fill(at.c, states, self.panel)
+        for source in before.stack.layers_of(layer.number) if before else ():
+            last, shift = before.space.layer(source), before.steps - 1
+            h, c = last.out + shift * last.xh_step, last.c_out + shift * self.ws.c_step
+            self.out.copy(h, last.xh_panel, at.xh, at.xh_panel, self.units, 1)
+            self.out.copy(c, self.panel, at.c, self.panel, states, 1)
         self.out.fill_ones(at.xh + self.units * at.xh_panel, at.slots)
 
     def forward(self, before: "Layers | None", collect: Callable) -> None:
@@ -111,39 +109,51 @@ class Layers:
 
     def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
         """z_s = [h_{s-1} 1 x_s] W, then the cell."""
-        blocks, gates, h = self.cell.blocks, self.cell.gates, self.has_state(s)
-        # Blocks of the input alone, of both, of the hidden state alone. The 1 goes with each.
-        self.product(layer, s, 0, blocks - gates, x=True)
-        self.product(layer, s, blocks - gates, gates, x=True, h=h)
-        self.product(layer, s, gates, blocks, h=h)
+        xh, z = at.xh + s * at.xh_step, at.z + s * self.ws.z_step
+        for block, last_block, columns in self.blocks(layer, self.has_state(s)):
+            self.product(layer, xh, z, block, last_block, columns)
         self.add_step("step_forward", at, s)
 
-    def product(self, layer: Layer, s, block, last_block, x=False, h=False) -> None:
-        """Z[block:last_block] = XH W[:, block:last_block], over the columns that count."""
+    def blocks(self, layer: Layer, h: bool) -> list[tuple[int, int, list[tuple[int, int]]]]:
+        """First and last block of those alike, and the columns of [h 1 x] that go there.
+
+        Blocks of the input alone, of both, of the hidden state alone; the 1 goes with each.
+        """
+        blocks, gates = self.cell.blocks, self.cell.gates
+        return [
+            (0, blocks - gates, layer.columns(x=True, h=False)),
+            (blocks - gates, gates, layer.columns(x=True, h=h)),
+            (gates, blocks, layer.columns(x=False, h=h)),
+        ]
+
+    def product(
+        self, layer: Layer, xh, z, block, last_block, columns, *, add=False, rows=None
+    ) -> None:
+        """Z[block:last_block] = XH W[:, block:last_block], over some columns, or added."""
         at, lanes, panels = self.space.layer(layer), self.layout.lanes, last_block - block
-        xh, w = at.xh + s * at.xh_step, layer.forward + block * self.units * layer.width * lanes
-        z = at.z + s * self.ws.z_step + block * self.units * self.panel
-        for first, last in layer.columns(x, h) if panels > 0 else ():
+        w = layer.forward + block * self.units * layer.width * lanes
+        for first, last in columns if panels > 0 else ():
             self.out.multiply(
-                *(
-                    self.out.rows,
-                    panels * self.units,
-                    round_up(last - first, self.layout.sizes.unroll),
-                ),
+                *(rows or self.out.rows, panels * self.units),
+                round_up(last - first, self.layout.sizes.unroll),
                 *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
                 *(WEIGHTS, w + first * lanes, layer.width * lanes),
-                *(WORKSPACE, z, self.panel),
-                (first, last) != layer.columns(x, h)[0],
+                *(WORKSPACE, z + block * self.units * self.panel, self.panel),
+                add or (first, last) != columns[0],
             )
+
+    def before(self, s: int) -> int:
+        """The slot with the states before a step."""
+        return s
 
     def add_step(self, name: str, at: LayerSpace, s: int, *more: int) -> None:
         """The cell's equations at step s."""
-        c, h = s * self.ws.c_step, s * at.xh_step
+        c, h, before = s * self.ws.c_step, s * at.xh_step, self.before(s)
         self.out.add(
             name,
             *(self.out.rows, self.units, at.z + s * self.ws.z_step),
-            *(at.c + c, at.c_out + c, self.panel),
-            *(at.xh + h, at.out + h, at.xh_panel),
+            *(at.c + before * self.ws.c_step, at.c_out + c, self.panel),
+            *(at.xh + before * at.xh_step, at.out + h, at.xh_panel),
             *more,
             of=(self.layout.architecture.cell,),
         )
@@ -155,7 +165,6 @@ class Layers:
 
         And in a residual network, of the part of x that was handed up beside it.
         """
-        states = self.cell.states * self.units
         if self.residual and self.stack.top > 0:
             panels = self.steps * self.stack.directions * self.units
             self.out.fill(self.space.dout[-1], panels, self.panel)
@@ -163,15 +172,7 @@ class Layers:
             at = self.space.layer(layer)
             self.start_dstate(layer, at, after)
             for s in reversed(range(self.steps)):
-                if self.stack.parallel:
-                    self.out.fill(at.dstate, states, self.panel)
-                if layer.number == self.stack.top:
-                    spread(layer, s, at.dstate, self.own_dx(layer, s))
-                self.backward_step(layer, at, s)
-                if self.stack.parallel:
-                    self.out.copy(at.dstate, self.panel, at.dfirst, self.panel, states, 1)
-                if s % self.ws.chunk == 0:
-                    self.weight_gradient(layer, s, min(s + self.ws.chunk, self.steps))
+                self.backward_layer_step(layer, at, s, spread)
             if layer.number > 0 and layer.direction == self.stack.directions - 1:
                 if self.residual and layer.number > 1:
                     self.hand_down(layer)
@@ -205,61 +206,74 @@ class Layers:
         source = after.space.layer(next_layer).dfirst
         self.out.copy(source, self.panel, at.dstate, self.panel, panels)
 
-    def backward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
-        """The cell, then through the weights to the state before and DOUT of the layer below."""
-        t, dz_panel = self.time(layer.direction, s), self.ws.dz_panel
-        if layer.number < self.stack.top:
-            dout = self.space.dout[layer.number] + t * self.space.dout_step
-            dout += layer.direction * self.units * self.panel
-            self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1)
-        dz = self.ws.dz + s % self.ws.chunk * self.ws.step
-        self.add_step("step_backward", at, s, at.dstate, dz, dz_panel)
+    def backward_layer_step(self, layer: Layer, at: LayerSpace, s: int, spread: Callable) -> None:
+        """The cell, then through the weights to the state before and to what the step read."""
+        if layer.number == self.stack.top:
+            spread(layer, s, at.dstate, self.own_dx(layer, s))
+        dz, dz_panel = self.ws.dz + s % self.ws.chunk * self.ws.step, self.ws.dz_panel
+        self.backward_cell(layer, at, s, dz)
         depth = self.cell.gates * self.layout.hidden
         if self.has_state(s):
             own = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
             place = at.dstate, self.panel, self.units
             self.out.through(own, dz_panel, depth, layer.back_h, *place, 1)
-        if layer.number > 0:
-            below = self.space.dout[layer.number - 1] + t * self.space.dout_step
-            place = below, self.panel, self.stack.directions * self.units
-            add = self.residual or layer.direction
-            self.out.through(dz, dz_panel, depth, layer.back_x, *place, add)
-        elif self.segments is not None:
-            place = self.segments.derivatives(t)
-            self.out.through(dz, dz_panel, depth, layer.back_x, *place, layer.direction)
+        if layer.number > 0 or self.segments is not None:
+            self.out.through(dz, dz_panel, depth, layer.back_x, *self.derivatives_of_x(layer, s))
         elif self.stack.reads.tables:
             panels = self.layout.padded(self.stack.reads.embedded_width) // self.layout.lanes
             place = self.space.dx, self.panel, panels
             self.out.through(dz, dz_panel, depth, layer.back_x, *place)
-            self.out.unread(self.stack.reads, self.first_row + t, self.space.dx, self.panel)
+            row = self.first_row + self.time(layer.direction, s)
+            self.out.unread(self.stack.reads, row, self.space.dx, self.panel)
+        if s % self.ws.chunk == 0:
+            self.weight_gradient(layer, at, s, min(s + self.ws.chunk, self.steps))
 
-    def weight_gradient(self, layer: Layer, s: int, end: int) -> None:
+    def backward_cell(self, layer: Layer, at: LayerSpace, s: int, dz: int) -> None:
+        """DZ, and in place DSTATE before the step; the layer above has something to add to it."""
+        if layer.number < self.stack.top:
+            t = self.time(layer.direction, s)
+            dout = self.space.dout[layer.number] + t * self.space.dout_step
+            dout += layer.direction * self.units * self.panel
+            self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1)
+        self.add_step("step_backward", at, s, at.dstate, dz, self.ws.dz_panel)
+
+    def derivatives_of_x(self, layer: Layer, s: int) -> tuple[int, int, int, int]:
+        """Where those belong of what a layer below, or a segment, handed up.
+
+        Start, panel, panels, and whether they go on top of what is there.
+        """
+        t = self.time(layer.direction, s)
+        if layer.number == 0 and self.segments is not None:
+            return (*self.segments.derivatives(t), layer.direction)
+        below = self.space.dout[layer.number - 1] + t * self.space.dout_step
+        panels = self.stack.directions * self.units
+        return below, self.panel, panels, int(self.residual or layer.direction)
+
+    def weight_gradient(self, layer: Layer, at: LayerSpace, s: int, end: int) -> None:
         """[dW_hh db dW_ih] += sum over steps from s and windows of [h 1 x]^T dz, by block."""
-        blocks, gates = self.cell.blocks, self.cell.gates
-        self.weight_product(layer, s, end, 0, blocks - gates, x=True)
-        self.weight_product(layer, s, end, blocks - gates, gates, x=True, h=True)
-        self.weight_product(layer, s, end, gates, blocks, h=True)
+        for step, run in self.out.runs(end - s):
+            dz = self.ws.dz + step * self.ws.step, self.ws.dz_panel, run * self.out.rows
+            add = end < self.steps or step > 0
+            for block, last_block, columns in self.blocks(layer, h=True):
+                self.weight_product(layer, at, s + step, *dz, block, last_block, columns, add=add)
 
-    def weight_product(self, layer: Layer, s, end, block, last_block, x=False, h=False) -> None:
-        """dW[:, block:last_block] += XH^T DZ[block:last_block], over the columns that count."""
-        at, lanes, panels = self.space.layer(layer), self.layout.lanes, last_block - block
-        dz = self.ws.dz + block * self.units * self.ws.dz_panel
+    def weight_product(
+        self, layer, at, s, dz, dz_panel, depth, block, last_block, columns, *, add=False
+    ) -> None:
+        """dW[:, block:last_block] = XH^T DZ[block:last_block] from step s on, or added."""
+        lanes, panels = self.layout.lanes, last_block - block
         gradient = layer.gradient + block * self.units * layer.width * lanes
-        for first, last in layer.columns(x, h) if panels > 0 else ():
-            xh = at.xh + first // lanes * at.xh_panel
-            for step, run in self.out.runs(end - s):
-                self.out.multiply(
-                    *(
-                        round_up(last - first, self.layout.sizes.tile_rows),
-                        panels * self.units,
-                        run * self.out.rows,
-                    ),
-                    *(WORKSPACE, xh + (s + step) * at.xh_step, at.xh_panel),
-                    *(WORKSPACE, dz + step * self.ws.step, self.ws.dz_panel),
-                    *(GRADIENT, gradient + first * lanes, layer.width * lanes),
-                    end < self.steps or step > 0,
-                    transposed=True,
-                )
+        for first, last in columns if panels > 0 else ():
+            xh = at.xh + s * at.xh_step + first // lanes * at.xh_panel
+            self.out.multiply(
+                round_up(last - first, self.layout.sizes.tile_rows),
+                *(panels * self.units, depth),
+                *(WORKSPACE, xh, at.xh_panel),
+                *(WORKSPACE, dz + block * self.units * dz_panel, dz_panel),
+                *(GRADIENT, gradient + first * lanes, layer.width * lanes),
+                add,
+                transposed=True,
+            )
 
     # Dropout
 

@@ -15,6 +15,9 @@ padded units, having no weights, stay 0), all in panels (see ``layout``):
 
 In a parallel stack, whose steps all start from the first states, what is after a step lies apart:
 ``OUT``, with the panel of XH, and ``C_OUT``; and ``DFIRST`` sums what DSTATE comes to at each step.
+``FIRST``, like the Z of one step, is what the recurrent products come to, then the sum of DZ over
+steps; ``X_PART`` what the products with x come to for one window of many alike, in its first row,
+then the sum of DZ over windows.
 Of a stack that reads segments also:
 
 - ``SEGMENT (inputs / L, T, rows, L)``: the rows of a segment side by side (a forecast alone has one
@@ -80,6 +83,8 @@ class StackSpace:
     dout_step: int
     dx: int
     segments: SegmentSpace | None
+    first: int
+    x_part: int
 
     def layer(self, layer: Layer) -> LayerSpace:
         return self.layers[layer.number, layer.direction]
@@ -129,11 +134,17 @@ class Workspace:
             slots = steps + 1 if keep or layer.number < stack.top else 1
             make = self._place_parallel_layer if stack.parallel else self._place_layer
             layers[layer.number, layer.direction] = make(layer, steps, slots, keep)
-        dout_step = stack.directions * (self.layout.hidden // self.layout.lanes) * self.panel
+        units = self.layout.hidden // self.layout.lanes
+        dout_step = stack.directions * units * self.panel
         dout = [self._place(steps * dout_step) for _ in range(keep * stack.top)]
         dx = self._place_columns(stack.reads.embedded_width, keep)
         segments = stack.segments and self._place_segments(stack.segments, steps, keep)
-        return StackSpace(steps, layers, dout, dout_step, dx, segments)
+        size = stack.parallel * self.layout.architecture.equations.blocks * units * self.panel
+        return StackSpace(
+            *(steps, layers, dout, dout_step, dx, segments),
+            first=self._place(size),
+            x_part=self._place(size),
+        )
 
     def _place_layer(self, layer: Layer, steps: int, slots: int, keep: bool) -> LayerSpace:
         lanes, cell = self.layout.lanes, self.layout.architecture.equations
