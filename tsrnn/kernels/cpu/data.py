@@ -297,10 +297,11 @@ def fill(real) -> Kernel:
 
     def run(context, arguments):
         start, rows, stride = arguments[0], arguments[1], arguments[2]
+        columns, number = arguments[3], arguments[4]
         ws = buffer(real, context, c.WORKSPACE, 0)
         for b in range(rows):
-            for j in range(arguments[3]):
-                ws[start + b * stride + j] = arguments[4]
+            for j in range(columns):
+                ws[start + b * stride + j] = number
 
     return network_call(run, "fill", real)
 
@@ -311,12 +312,16 @@ def copy(real) -> Kernel:
     def run(context, arguments):
         source, source_stride = arguments[0], arguments[1]
         target, target_stride = arguments[2], arguments[3]
+        rows, columns, add = arguments[4], arguments[5], arguments[6]
         ws = buffer(real, context, c.WORKSPACE, 0)
-        for b in range(arguments[4]):
-            for j in range(arguments[5]):
-                value = ws[source + b * source_stride + j]
-                at = target + b * target_stride + j
-                ws[at] = ws[at] + value if arguments[6] else value
+        for b in range(rows):
+            at, to = source + b * source_stride, target + b * target_stride
+            if add:  # asked outside the inner loops, so that they become vectors
+                for j in range(columns):
+                    ws[to + j] += ws[at + j]
+            else:
+                for j in range(columns):
+                    ws[to + j] = ws[at + j]
 
     return network_call(run, "copy", real)
 
