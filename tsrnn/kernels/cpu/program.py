@@ -8,7 +8,13 @@ import numpy as np
 
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.operations import kernel_of
-from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
+from tsrnn.kernels.cpu.parameters import (
+    PIECE,
+    add_tiles_kernel,
+    collect_kernel,
+    pack_kernel,
+    update_kernel,
+)
 from tsrnn.kernels.cpu.products import ROWS
 from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
@@ -20,6 +26,9 @@ from tsrnn.kernels.tape.layout import Layout, round_up
 from tsrnn.kernels.tape.network import record
 from tsrnn.kernels.tape.workspace import Workspace
 from tsrnn.kernels.windows import Batch
+
+# Packed weights that are worth a second worker.
+_WORTH_SHARING = 1 << 16
 
 
 def tile_rows(kind: Kind, threads: int) -> int:
@@ -76,7 +85,9 @@ class Program:
         size = len(layout.sources)
         self._spread(c.WEIGHTS, buffer("packed", writers * size), size, writers)
         self._spread(c.LOSSES, np.zeros(writers * tiles), tiles, writers)
-        self._spread(c.SQUARE, np.zeros(writers), 1, writers)
+        pieces = -(-layout.n_trainable // PIECE)
+        self._spread(c.SQUARE, np.zeros(writers * pieces), pieces, writers)
+        self._spread(c.SHRINK, np.zeros(writers), 1, writers)
         if training:
             size = tiles * layout.gradient_size
             self._spread(c.GRADIENTS, buffer("gradients", writers * size), size, writers)
@@ -124,7 +135,9 @@ class Program:
             c.PACK: kernel(pack_kernel, real).address,
             c.REPLAY: kernel(replay_kernel).address,
             c.PARALLEL: kernel(parallel_kernel).address if within else 0,
+            c.ADD_TILES: kernel(add_tiles_kernel, real).address if training else 0,
             c.COLLECT: kernel(collect_kernel, real).address if training else 0,
+            c.UPDATE: kernel(update_kernel, real).address if training else 0,
         }
 
     @property
@@ -168,12 +181,14 @@ class Program:
 
     def run(self, steps: int) -> None:
         """Some batches through each network, on all threads if they are free."""
-        work = kernel(steps_kernel, self._real)
+        work = kernel(steps_kernel)
         several = self.kind.networks > 1
         with borrowed_threads() if self.workers > 1 else nullcontext(False) as lent:
             workers = self.workers if lent else 1
             team, within = (workers, 1) if several else (1, workers)
-            self.set({c.STEPS: steps, c.TEAM: team, c.WORKERS: within})
+            large = len(self._layout.sources) >= _WORTH_SHARING
+            parts = within if large else 1
+            self.set({c.STEPS: steps, c.TEAM: team, c.WORKERS: within, c.PARTS: parts})
             address = self.contexts.ctypes.data
             if team > 1:
                 kernel(parallel_kernel).call(work.address, address, team)

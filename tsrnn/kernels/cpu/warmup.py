@@ -4,11 +4,10 @@ import numba
 import numpy as np
 from numba import types
 
-from tsrnn.kernels.cpu import passes
+from tsrnn.kernels.cpu import parameters, passes
 from tsrnn.kernels.cpu.disk import cache_folders
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.operations import OPERATIONS
-from tsrnn.kernels.cpu.parameters import collect_kernel, pack_kernel
 from tsrnn.kernels.cpu.products import multiply
 from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
@@ -21,7 +20,8 @@ _SEVERAL = ("multiply", "step_forward", "step_backward", "loss")
 
 def compile_all(cells, dtypes, losses, optimizers) -> None:
     """Every kernel for these cells, precisions, losses and optimizers."""
-    makers = [(make,) for make in (pack_kernel, collect_kernel, steps_kernel)]
+    parts = ("pack", "add_tiles", "collect", "update")
+    makers = [(getattr(parameters, f"{part}_kernel"),) for part in parts]
     makers += [(make,) for name, make in OPERATIONS.items() if name not in _SEVERAL]
     makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)
@@ -31,7 +31,7 @@ def compile_all(cells, dtypes, losses, optimizers) -> None:
     makers += [(passes.optimizer_pass, optimizer) for optimizer in optimizers]
     reals = [getattr(types, np.dtype(dtype).name) for dtype in dtypes]
     kernels = [kernel(make, *what, real) for real in reals for make, *what in makers]
-    for each in [*kernels, kernel(replay_kernel)]:
+    for each in [*kernels, kernel(replay_kernel), kernel(steps_kernel)]:
         each.compile()
     start_threads()
 

@@ -31,6 +31,9 @@ workers of a network stands in each one's context, and is read from the first's.
     TILES,
     TILE_SIZE,
     WORKERS,
+    # The batch at hand, and into how many parts the work is cut that goes parameter by parameter
+    STEP,
+    PARTS,
     # Where the gradient of the first tile lies, and the bytes from one to the next
     GRADIENTS,
     GRADIENT_BYTES,
@@ -47,7 +50,9 @@ workers of a network stands in each one's context, and is read from the first's.
     PACK,
     REPLAY,
     PARALLEL,
+    ADD_TILES,
     COLLECT,
+    UPDATE,
     OPTIMIZE,
     # The parameters, how many are trained, numbers in a vector of the optimizer's memory; how to
     # pack them, where in a tile's gradient each one's derivative lies
@@ -61,7 +66,7 @@ workers of a network stands in each one's context, and is read from the first's.
     SUM_COUNT,
     GRADIENT_OF,
     GRADIENT_SIZE,
-    # What comes of a batch: all derivatives, the sum of their squares; values that the loss is of
+    # What comes of a batch: all derivatives, sums of their squares; values that the loss is of
     DERIVATIVES,
     SQUARE,
     VALUE_COUNT,
@@ -72,11 +77,13 @@ workers of a network stands in each one's context, and is read from the first's.
     SEEDS,
     STEP_LOSSES,
     STEP_NORMS,
-    # The optimizer's memory, its numbers for each step, and the longest gradient
+    # The optimizer's memory, its numbers for each step, the longest gradient, and what one that is
+    # longer is multiplied by
     MEMORY,
     OPTIMIZER_SETTINGS,
     OPTIMIZER_FIELDS,
     CLIP_NORM,
+    SHRINK,
     # Where a GPU finds numbers that the CPU works out itself: what slopes, and the sum of a loss,
     # are multiplied by; what passes dropout
     LOSS_FACTOR,
@@ -85,6 +92,6 @@ workers of a network stands in each one's context, and is read from the first's.
     # And where its blocks count how many have come to a place where they wait for each other
     BARRIER,
     SIZE,
-) = range(61)
+) = range(66)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
