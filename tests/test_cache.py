@@ -286,7 +286,8 @@ def test_damaged_files_are_written_again(filled, folder):
         path.write_bytes(content)
     seen = run(observe_fits, LSTM, NUMBA_CACHE_DIR=folder)
     assert seen["result"] == filled[1]
-    assert len(seen["compiled"]) == len(damaged) == len(DAMAGES)
+    kernels = [name for name in seen["compiled"] if name.startswith("kernel_")]  # not their parts
+    assert len(kernels) == len(damaged) == len(DAMAGES)
     assert not seen["warnings"]
     assert not [path for path, content in damaged.items() if path.read_bytes() == content]
     assert state(folder).keys() == {
