@@ -161,7 +161,7 @@ class Workspace:
         )
 
     def _place_parallel_layer(self, layer: Layer, steps: int, slots: int, keep: bool) -> LayerSpace:
-        """The first states stand in each slot; those after a step, and DFIRST, apart."""
+        """The first states stand in the first slot; those after a step, and DFIRST, apart."""
         place = self._place_layer(layer, steps, slots, keep)
         cell, units = self.layout.architecture.equations, self.layout.hidden // self.layout.lanes
         return replace(
