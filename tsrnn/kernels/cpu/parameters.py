@@ -86,16 +86,16 @@ def collect_kernel(real) -> Kernel:
 @part_of_kernel
 def _square(numbers, count):
     """The sum of their squares, in four sums that do not wait for one another."""
-    a = b = c = d = 0.0
+    first = second = third = fourth = 0.0
     whole = count - count % 4
     for i in range(0, whole, 4):
-        a += FLOAT(numbers[i]) * numbers[i]
-        b += FLOAT(numbers[i + 1]) * numbers[i + 1]
-        c += FLOAT(numbers[i + 2]) * numbers[i + 2]
-        d += FLOAT(numbers[i + 3]) * numbers[i + 3]
+        first += FLOAT(numbers[i]) * numbers[i]
+        second += FLOAT(numbers[i + 1]) * numbers[i + 1]
+        third += FLOAT(numbers[i + 2]) * numbers[i + 2]
+        fourth += FLOAT(numbers[i + 3]) * numbers[i + 3]
     for i in range(whole, count):
-        a += FLOAT(numbers[i]) * numbers[i]
-    return (a + b) + (c + d)
+        first += FLOAT(numbers[i]) * numbers[i]
+    return (first + second) + (third + fourth)
 
 
 def update_kernel(real) -> Kernel:

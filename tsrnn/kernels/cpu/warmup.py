@@ -20,8 +20,12 @@ _SEVERAL = ("multiply", "step_forward", "step_backward", "loss")
 
 def compile_all(cells, dtypes, losses, optimizers) -> None:
     """Every kernel for these cells, precisions, losses and optimizers."""
-    parts = ("pack", "add_tiles", "collect", "update")
-    makers = [(getattr(parameters, f"{part}_kernel"),) for part in parts]
+    makers = [
+        (parameters.pack_kernel,),
+        (parameters.add_tiles_kernel,),
+        (parameters.collect_kernel,),
+        (parameters.update_kernel,),
+    ]
     makers += [(make,) for name, make in OPERATIONS.items() if name not in _SEVERAL]
     makers += [(multiply, transposed) for transposed in (False, True)]
     steps = (passes.step_forward, passes.step_backward)

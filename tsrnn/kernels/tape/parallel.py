@@ -7,7 +7,7 @@ alone. Everything else is as in other stacks. See ``workspace`` for the matrices
 
 from collections.abc import Callable
 
-from tsrnn.kernels.tape.context import WEIGHTS, WORKSPACE
+from tsrnn.kernels.tape.context import WORKSPACE
 from tsrnn.kernels.tape.layout import Layer
 from tsrnn.kernels.tape.segments import Segments
 from tsrnn.kernels.tape.stack import Layers
@@ -108,15 +108,8 @@ class ParallelLayers(Layers):
                 transposed=True,
             )
             dz, dz_panel = self.space.x_part, self.panel
-        target, panel, panels, add = self.derivatives_of_x(layer, s)
-        depth = gates * self.layout.hidden
-        self.out.multiply(
-            *(rows, panels, depth),
-            *(WORKSPACE, dz, dz_panel),
-            *(WEIGHTS, layer.back_x, depth * self.layout.lanes),
-            *(WORKSPACE, target, panel),
-            add,
-        )
+        depth, place = gates * self.layout.hidden, self.derivatives_of_x(layer, s)
+        self.out.through(dz, dz_panel, depth, layer.back_x, *place, rows=rows)
         for block, last_block, columns in self.blocks_of_x(layer):
             summed = dz, dz_panel, rows
             add = s < self.steps - 1

@@ -40,10 +40,12 @@ class Recorder:
             return [(0, steps)]
         return [(step, 1) for step in range(steps)]
 
-    def through(self, dz, dz_panel, depth, w, target, target_panel, panels, add=0) -> None:
-        """TARGET = DZ W^T over ``depth`` columns of DZ, or added to it."""
+    def through(
+        self, dz, dz_panel, depth, w, target, target_panel, panels, add=0, *, rows=None
+    ) -> None:
+        """TARGET = DZ W^T over ``depth`` columns of DZ, or added to it; all rows, or the first."""
         self.multiply(
-            *(self.rows, panels, depth),
+            *(rows or self.rows, panels, depth),
             *(WORKSPACE, dz, dz_panel),
             *(WEIGHTS, w, depth * self.layout.lanes),
             *(WORKSPACE, target, target_panel),
