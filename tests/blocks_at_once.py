@@ -41,7 +41,7 @@ class Worker(threading.Thread):
             super().run()
         except threading.BrokenBarrierError:
             pass  # another one has failed
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the grid raises it, where it is seen
             self.grid.fail(error)
 
     def syncthreads(self):
@@ -110,6 +110,9 @@ class Watched:
 
     def __getitem__(self, place):
         me = threading.current_thread()
+        if isinstance(place, slice):
+            assert place == slice(0, None)
+            return self
         with self.grid.lock:
             self._hold_against(me, place, self.writes.get(place), "was written")
             self.reads.setdefault(place, {})[me.number] = me.clock[me.number]
@@ -177,15 +180,15 @@ class Module(FakeCUDAModule):
         return threading.current_thread().block.shared
 
 
-def launch(kernel, blocks, arrays, shared_bytes=0):
+def launch(kernel, blocks, arrays, held_bytes):
     """In the place of ``device.Kernel.launch``."""
     code = kernel._compiled().fn
-    module = Module((blocks, 1, 1), (device.THREADS, 1, 1), shared_bytes)
+    module = Module((blocks, 1, 1), (device.THREADS, 1, 1), held_bytes)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
         with _push_kernel_context(module), swapped_cuda_module(code, module):
-            Grid(blocks, arrays, code, shared_bytes).run()
+            Grid(blocks, arrays, code, held_bytes).run()
     finally:
         sys.setswitchinterval(interval)
 
@@ -194,3 +197,4 @@ def run_at_once(monkeypatch):
     """Let the simulator have several multiprocessors from here on."""
     monkeypatch.setattr(device.Kernel, "launch", launch)
     monkeypatch.setattr(device.Kernel, "most_blocks", lambda *_: MULTIPROCESSORS)
+    monkeypatch.setattr(device, "multiprocessors", lambda: MULTIPROCESSORS)

@@ -6,10 +6,11 @@ who touched a number too early (see ``blocks_at_once``).
 
 import numpy as np
 import pytest
-from test_cuda import LOSS, assert_like_reference, reason_without
+from test_cuda import ALL, LOSS, assert_like_reference, reason_without
 from test_steps import shuffled, train
 
-from tsrnn.kernels import Turn
+from tsrnn.kernels import Turn, WindowSet
+from tsrnn.kernels.cells import CELLS
 from tsrnn.optimizers import Adam
 
 pytestmark = pytest.mark.cuda
@@ -69,3 +70,109 @@ def test_a_race_is_noticed(problem, monkeypatch):
 
     with pytest.raises(Race, match="comes too"):
         engine.loss_and_gradient({0: batch}, LOSS)
+
+
+@pytest.fixture
+def crew(monkeypatch, request):
+    """So many blocks for every tile, of as many panels of hidden units."""
+    from tsrnn.kernels.cuda import program
+
+    size = getattr(request, "param", 2)
+    monkeypatch.setattr(program, "crew_size", lambda *_: size)
+    return size
+
+
+def crewed(problem, crew, cell="gru", layers=1, directions=1, device="cuda", **more):
+    from tsrnn.kernels.cuda.device import LANES
+
+    options = {"steps": 2, "count": 9, "hidden": crew * LANES - 1, **more}
+    return problem(cell, layers, directions, device=device, **options)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("crew", [4], indirect=True)
+def test_crews_of_every_cell(problem, crew, cell):
+    engine, batch = crewed(problem, crew, cell)
+    assert_like_reference(engine, batch, 1e-10)
+    for program in engine._programs.values():
+        assert (program.crew, program.blocks, program.held_bytes > 0) == (crew, 4, True)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"layers": 2, "directions": 2, "cell": "lstm", "steps": 3},
+        {"layers": 3, "residual": True},
+        {"columns": ALL, "weighted": True, "skip": 2},
+        {"columns": ALL, "layers": 2, "decoder": True, "lags": (3,), "horizon": 2},
+        {"columns": ALL, "segment": 2, "steps": 4, "horizon": 4},
+        {"layers": 2, "segment": 2, "steps": 4, "horizon": 4},
+    ],
+    ids=lambda more: "-".join(map(str, more)),
+)
+def test_crews_of_every_network(problem, crew, more):
+    engine, batch = crewed(problem, crew, **more)
+    assert_like_reference(engine, batch, 1e-10, dropout=0.3)
+
+
+def test_crews_without_room_for_weights(problem, crew, monkeypatch):
+    from tsrnn.kernels.cuda import device
+
+    monkeypatch.setattr(device, "most_held", lambda: 0)
+    engine, batch = crewed(problem, crew, "lstm", dtype="float32")
+    assert_like_reference(engine, batch, 1e-5)
+    assert all(program.held_bytes == 0 for program in engine._programs.values())
+
+
+def test_crews_take_one_tile_after_the_other(problem, crew, monkeypatch):
+    """The last one is smaller, and there is a forecast after every step."""
+    from tsrnn.kernels.cuda import program
+
+    monkeypatch.setattr(program, "_CREW_ROWS", 2 * program.TILE_ROWS)
+    found = []
+    for device in ("cpu", "cuda"):
+        engine, batch = crewed(problem, crew, device=device, count=19, horizon=2)
+        windows = batch.windows
+        where = windows.starts, windows.location, windows.scale, windows.steps
+        batch = WindowSet(windows.series, *where, origins=2).batch()
+        loss = engine.loss_and_gradient({0: batch}, LOSS)
+        found.append([loss, engine.gradient.copy(), engine.predict({0: batch})])
+    for cpu, gpu in zip(*found, strict=True):
+        np.testing.assert_allclose(gpu, cpu, rtol=1e-10, atol=1e-12)
+    assert next(iter(engine._programs.values())).tiles == 3
+
+
+def test_crews_take_steps_of_the_optimizer(problem, crew):
+    cpu, gpu = (steps(problem, device, hidden=7) for device in ("cpu", "cuda"))
+    for wanted, found in zip(cpu, gpu, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_crew_that_does_not_wait_is_noticed(problem, crew, monkeypatch):
+    from blocks_at_once import Race
+
+    from tsrnn.kernels.tape.recorder import Recorder
+
+    monkeypatch.setattr(Recorder, "wait", lambda _: None)
+    engine, batch = crewed(problem, crew)
+    with pytest.raises(Race, match="comes too"):
+        engine.loss_and_gradient({0: batch}, LOSS)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "dtype", "size"),
+    [
+        *((32, "float32", 1), (64, "float32", 1), (128, "float32", 4), (256, "float32", 8)),
+        *((64, "float64", 2), (96, "float32", 3), (33 * 32, "float32", 33)),
+    ],
+)
+def test_how_large_a_crew_is(monkeypatch, hidden, dtype, size):
+    """Weights of more than 128 KiB are shared out, by panels of 32 hidden units."""
+    from tsrnn.kernels import Architecture, Columns
+    from tsrnn.kernels.cuda import device, program
+    from tsrnn.kernels.tape.layout import Layout, Sizes
+
+    monkeypatch.setattr(device, "multiprocessors", lambda: 132)
+    architecture = Architecture("lstm", Columns(8), hidden, 1, 1, 12)
+    layout = Layout(architecture, Sizes(32, 8, 8, 32, 256))
+    assert program.crew_size(layout, dtype) == size

@@ -32,21 +32,21 @@ FLOAT = types.float64
 def step_forward(cell: str, real) -> Kernel:
     """One step of a cell: pre-activations to activations, in place, and the new states.
 
-    Arguments: rows, units (in vectors), Z, C before and after, the panel of Z and C, h before and
-    after, its panel.
+    Arguments: rows, units to do and all (in vectors), Z, C before and after, the panel of Z and C,
+    h before and after, its panel.
     """
     apply = _forward_vector(CELLS[cell])
 
     def run(context, arguments):
-        rows, units, z = arguments[0], arguments[1], arguments[2]
-        c, c_new, panel = arguments[3], arguments[4], arguments[5]
-        h, h_new, h_panel = arguments[6], arguments[7], arguments[8]
+        rows, units, all_units, z = arguments[0], arguments[1], arguments[2], arguments[3]
+        c, c_new, panel = arguments[4], arguments[5], arguments[6]
+        h, h_new, h_panel = arguments[7], arguments[8], arguments[9]
         ws = buffer(real, context, WORKSPACE, 0)
         L = lanes(ws)
         for u in range(units):
             for b in range(rows):
                 at, at_h = u * panel + b * L, u * h_panel + b * L
-                apply(ws, units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
+                apply(ws, all_units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
 
     return network_call(run, f"forward-{cell}", real)
 
@@ -60,17 +60,17 @@ def step_backward(cell: str, real) -> Kernel:
     apply = _backward_vector(CELLS[cell])
 
     def run(context, arguments):
-        rows, units, z = arguments[0], arguments[1], arguments[2]
-        c, c_new, panel = arguments[3], arguments[4], arguments[5]
-        h, h_new, h_panel = arguments[6], arguments[7], arguments[8]
-        dstate, dz, dz_panel = arguments[9], arguments[10], arguments[11]
+        rows, units, all_units, z = arguments[0], arguments[1], arguments[2], arguments[3]
+        c, c_new, panel = arguments[4], arguments[5], arguments[6]
+        h, h_new, h_panel = arguments[7], arguments[8], arguments[9]
+        dstate, dz, dz_panel = arguments[10], arguments[11], arguments[12]
         ws = buffer(real, context, WORKSPACE, 0)
         L = lanes(ws)
         for u in range(units):
             for b in range(rows):
                 at, at_h, at_dz = u * panel + b * L, u * h_panel + b * L, u * dz_panel + b * L
-                before = (units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
-                apply(ws, before, dstate + at, units * dz_panel, dz + at_dz)
+                before = (all_units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
+                apply(ws, before, dstate + at, all_units * dz_panel, dz + at_dz)
 
     return network_call(run, f"backward-{cell}", real)
 

@@ -33,6 +33,7 @@ THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
 UNROLL = 4 if SIMULATED else 8  # steps along a sum that tensor cores take at once
 
+_SHARED_BYTES = 4096  # of every kernel, at most
 integer, unsigned = types.int64, types.uint64
 
 
@@ -187,7 +188,8 @@ def sync(now, counter, team):
         if cuda.threadIdx.x == 0:
             cuda.threadfence()
             come = cuda.atomic.add(now, counter, 1)
-            waited_for = come - come % team + team
+            _, after_others = split(come, team)
+            waited_for = come - after_others + team
             while cuda.atomic.add(now, counter, 0) < waited_for:
                 pass
             cuda.threadfence()
@@ -229,18 +231,20 @@ class Kernel:
         reals, integers = self._real[::1], integer[::1]
         return types.void(reals, reals, reals, integers, integers)
 
-    def launch(self, blocks: int, arrays: tuple) -> None:
-        """On so many blocks, and wait for the end."""
-        self._compiled()[blocks, THREADS](*arrays)
+    def launch(self, blocks: int, arrays: tuple, held_bytes: int) -> None:
+        """On so many blocks, each with so much memory of its own, and wait for the end."""
+        self._compiled()[blocks, THREADS, 0, held_bytes](*arrays)
         cuda.synchronize()
 
-    def most_blocks(self) -> int:
+    def most_blocks(self, held_bytes: int) -> int:
         """That the device runs at the same time; the simulator runs one after the other."""
         if SIMULATED:
             return 1
         kernel = self._compiled().overloads[self.signature.args]
         kernel.cooperative = True  # no block is to wait for one that has no place
-        return kernel.max_cooperative_grid_blocks(THREADS)
+        if held_bytes:
+            _allow(kernel, held_bytes)
+        return kernel.max_cooperative_grid_blocks(THREADS, held_bytes)
 
     def ptx(self, capability: tuple[int, int]) -> str:
         """The code for devices of a compute capability, which need not be there."""
@@ -261,6 +265,15 @@ class Kernel:
             code = cuda.jit if SIMULATED else cuda.jit(self.signature)
             self._kernel = code(_quiet(self._code) if SIMULATED else self._code)
         return self._kernel
+
+
+def _allow(kernel: Any, held_bytes: int) -> None:
+    """More memory of a block's own than it may have unasked; numba-cuda has no word for it."""
+    from numba.cuda.cudadrv.driver import binding, driver
+
+    attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    function = kernel._codelibrary.get_cufunc()
+    driver.cuKernelSetAttribute(attribute, held_bytes, function.handle, function.device.id)
 
 
 def _quiet(code: Callable) -> Callable:
@@ -295,6 +308,19 @@ def check(precision: str = "ieee") -> None:
                 'precision="tf32" needs a GPU of compute capability 8.0; this one has {}.{}. Use '
                 'precision="ieee".'.format(*has)
             )
+
+
+def multiprocessors() -> int:
+    """How many the device has; the simulator makes do with one."""
+    return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+def most_held() -> int:
+    """Bytes that a block can hold in its own memory beside what every kernel has there."""
+    if SIMULATED:
+        return 2**16
+    most = cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+    return most - _SHARED_BYTES
 
 
 def name() -> str:

@@ -81,8 +81,9 @@ class Launch:
         first += self._starts.size
         self._set(c.SEEDS, first + np.arange(len(self._seeds)) * self.steps)
         first += self._seeds.size
-        program.set({c.BARRIER: first})
-        integers = program.contexts, self._starts, self._seeds, np.zeros(1, np.int64)
+        barriers = np.zeros(program.barriers, np.int64)
+        program.set_barriers(first)
+        integers = program.contexts, self._starts, self._seeds, barriers
         now = to_device(np.concatenate([part.ravel() for part in integers]))
         state = np.zeros(self._plan.size, program.compiled.dtype)
         for places, values in self._sent.values():
@@ -90,7 +91,7 @@ class Launch:
                 state[place : place + len(row)] = row
         on_device = to_device(state)
         arrays = series, on_device, program.scratch, program.fixed, now
-        program.compiled.kernel.launch(program.blocks, arrays)
+        program.compiled.kernel.launch(program.blocks, arrays, program.held_bytes)
         self._back = on_device.copy_to_host()
 
     def returned(self, name: str) -> np.ndarray:

@@ -22,6 +22,8 @@ _PLAIN: dict[str, Callable] = {
     "add_skipped": data.add_skipped,
     "write_predictions": data.write_predictions,
     "clear_spare_rows": data.clear_spare_rows,
+    "hold": data.hold,
+    "wait": data.wait,
     "fill": data.fill,
     "copy": data.copy,
     "drop": data.drop,
@@ -33,7 +35,6 @@ _MADE: dict[str, Callable] = {
     "step_backward": passes.step_backward,
     "loss": passes.loss_pass,
 }
-OPERATIONS = (*_PLAIN, *_MADE)
 # Rows whose derivatives stay in the cache until the gradient of the weights is taken.
 _DEPTH = 256
 SIZES = Sizes(LANES, TILE_ROWS, UNROLL, LANES, _DEPTH)
@@ -45,4 +46,6 @@ def code_of(operation: Operation, real, precision: str) -> Callable:
         return _PLAIN[operation.name]
     if operation.name == "multiply":
         return multiply(*operation.of, real, precision)
+    if operation.name == "multiply_held":
+        return multiply(False, real, precision, held=True)
     return _MADE[operation.name](*operation.of, real)

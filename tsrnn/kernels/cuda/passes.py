@@ -27,9 +27,10 @@ def step_forward(name: str, real):
     @function
     def run(arrays, context, call, me, threads):
         scratch, ws = arrays[2], context[c.WORKSPACE]
-        units, z, block = call[2], ws + call[3], call[2] * call[6]
-        before, after, panel = ws + call[4], ws + call[5], call[6]
-        h, h_new, h_panel = ws + call[7], ws + call[8], call[9]
+        units, all_units, z = call[2], call[3], ws + call[4]
+        before, after, panel = ws + call[5], ws + call[6], call[7]
+        h, h_new, h_panel = ws + call[8], ws + call[9], call[10]
+        block = all_units * panel
         width = call[1] * LANES
         values = cuda.local.array(size, real)
         for e in range(me, units * width, threads):
@@ -67,10 +68,11 @@ def step_backward(name: str, real):
     @function
     def run(arrays, context, call, me, threads):
         scratch, ws = arrays[2], context[c.WORKSPACE]
-        units, z, block = call[2], ws + call[3], call[2] * call[6]
-        before, after, panel = ws + call[4], ws + call[5], call[6]
-        h, h_new, h_panel = ws + call[7], ws + call[8], call[9]
-        dstate, dz, dz_panel = ws + call[10], ws + call[11], call[12]
+        units, all_units, z = call[2], call[3], ws + call[4]
+        before, after, panel = ws + call[5], ws + call[6], call[7]
+        h, h_new, h_panel = ws + call[8], ws + call[9], call[10]
+        block = all_units * panel
+        dstate, dz, dz_panel = ws + call[11], ws + call[12], call[13]
         width = call[1] * LANES
         values = cuda.local.array(size, real)
         for e in range(me, units * width, threads):
@@ -87,7 +89,7 @@ def step_backward(name: str, real):
                 values[blocks + 2 * states + i] = scratch[dstate + here + i * block]
             apply(values)
             for i in range(blocks):
-                scratch[dz + here_dz + i * units * dz_panel] = values[i]
+                scratch[dz + here_dz + i * all_units * dz_panel] = values[i]
             for i in range(states):
                 scratch[dstate + here + i * block] = values[blocks + i]
 
@@ -153,7 +155,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
 
     @function
     def run(arrays, context, call, me, threads):
-        _, state, scratch, _, _ = arrays
+        _, state, scratch, _, _, _ = arrays
         ws, windows = context[c.WORKSPACE], context[c.COUNT]
         positions, outputs, panels = call[1], call[2], call[3]
         predicted, target, weight = ws + call[4], ws + call[5], ws + call[6]
@@ -204,7 +206,7 @@ def optimizer_pass(optimizer: type, real):
 
     @function
     def update(arrays, context, place, scale, me, threads):
-        _, state, scratch, _, _ = arrays
+        _, state, scratch, _, _, _ = arrays
         parameters, memory = context[c.PARAMETERS], context[c.MEMORY]
         derivatives, stride = context[c.DERIVATIVES], context[c.MEMORY_STRIDE]
         values = cuda.local.array(size, real)

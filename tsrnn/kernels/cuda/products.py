@@ -23,11 +23,12 @@ from tsrnn.kernels.cuda.device import (
 _FOUR = 4
 
 
-def multiply(transposed: bool, real, precision: str = "ieee"):
+def multiply(transposed: bool, real, precision: str, *, held: bool = False):
     """C[rows, panels] = A[rows, depth] B[depth, panels], added to C if ``add``.
 
-    If ``transposed``, what is stored of A is its transpose. The call is that of the CPU's kernel.
-    The simulator has no tensor cores, and does not round.
+    If ``transposed``, what is stored of A is its transpose; if ``held``, B lies in the block's own
+    memory. The call is that of the CPU's kernel. The simulator has no tensor cores, and does not
+    round.
     """
     if precision == "tf32" and not SIMULATED:
         narrow = wide = _tensor_tile(transposed, real)
@@ -39,21 +40,24 @@ def multiply(transposed: bool, real, precision: str = "ieee"):
     @function
     def run(arrays, context, call, me, threads):
         scratch = arrays[2]
+        weights = arrays[5] if held else scratch
         rows, panels, depth, add = call[1], call[2], call[3], call[13]
         A, a_panel = context[call[4]] + call[5], call[6]
-        B, b_panel = context[call[7]] + call[8], call[9]
+        B, b_panel = 0 if held else context[call[7]], call[9]
         C, c_panel = context[call[10]] + call[11], call[12]
-        groups, lane = rows // TILE_ROWS, me % LANES
-        tiles = groups * ((panels + at_once - 1) // at_once)
-        for tile in range(me // LANES, tiles, threads // LANES):
+        groups, lane, warps = rows // TILE_ROWS, me % LANES, threads // LANES
+        pairs = at_once == 2 and groups * panels >= 2 * warps  # no warp is to be idle for them
+        panels_at_once = 2 if pairs else 1
+        tiles = groups * ((panels + panels_at_once - 1) // panels_at_once)
+        for tile in range(me // LANES, tiles, warps):
             j, i = split(tile, groups)
-            i, j = i * TILE_ROWS, j * at_once
+            i, j = i * TILE_ROWS, j * panels_at_once
             a = A + i // LANES * a_panel + i % LANES if transposed else A + i * LANES
-            b, to = B + j * b_panel, C + j * c_panel + i * LANES
-            if at_once == 2 and j + 1 < panels:
-                wide(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
+            b, to = B + call[8] + j * b_panel, C + j * c_panel + i * LANES
+            if pairs and j + 1 < panels:
+                wide(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
             else:
-                narrow(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
+                narrow(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
 
     return run
 
@@ -65,7 +69,7 @@ def _tile(vectors: int, transposed: bool, real):
     """
 
     @function
-    def tile(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
+    def tile(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
         sums = cuda.local.array((TILE_ROWS, vectors), real)
         b, to = b + lane, to + lane
         for i in range(TILE_ROWS):
@@ -77,7 +81,7 @@ def _tile(vectors: int, transposed: bool, real):
                     for i in range(0, TILE_ROWS, _FOUR):
                         numbers = four(scratch, a + (k + step) * LANES + i)
                         for v in range(vectors):
-                            number = scratch[b + v * b_panel + (k + step) * LANES]
+                            number = weights[b + v * b_panel + (k + step) * LANES]
                             for more in range(_FOUR):
                                 sums[i + more, v] += numbers[more] * number
             else:
@@ -86,7 +90,7 @@ def _tile(vectors: int, transposed: bool, real):
                     numbers = four(scratch, start + i * LANES)
                     for v in range(vectors):
                         for step in range(_FOUR):
-                            number = scratch[b + v * b_panel + (k + step) * LANES]
+                            number = weights[b + v * b_panel + (k + step) * LANES]
                             sums[i, v] += numbers[step] * number
         for i in range(TILE_ROWS):
             for v in range(vectors):
@@ -101,14 +105,14 @@ def _tile(vectors: int, transposed: bool, real):
 
 
 @function
-def of_weights(scratch, b, k, lane):
+def of_weights(weights, b, k, lane):
     """Its four numbers of 8 rows of B from ``k`` on, in 16 columns from ``b`` on."""
     start = b + (k + lane % 4) * LANES + lane // 4
     return (
-        one(scratch, start),
-        one(scratch, start + 8),
-        one(scratch, start + 4 * LANES),
-        one(scratch, start + 4 * LANES + 8),
+        one(weights, start),
+        one(weights, start + 8),
+        one(weights, start + 4 * LANES),
+        one(weights, start + 4 * LANES + 8),
     )
 
 
@@ -133,7 +137,7 @@ def _tensor_tile(transposed: bool, real):
     """8 rows of a panel, by all threads of a warp together."""
 
     @function
-    def tile(scratch, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
+    def tile(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
         sums = cuda.local.array((2, 4), real)
         for half in range(2):
             start = to + half * 16
@@ -143,7 +147,7 @@ def _tensor_tile(transposed: bool, real):
             rows = of_rows(scratch, a, k, lane, transposed, a_panel)
             for half in range(2):
                 start = b + half * 16
-                tensor_product(sums, half, of_weights(scratch, start, k, lane), rows)
+                tensor_product(sums, half, of_weights(weights, start, k, lane), rows)
         for half in range(2):
             start = to + half * 16
             for i in range(4):

@@ -9,18 +9,22 @@
 
 import numpy as np
 
+from tsrnn.kernels.cuda import device
 from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, real_of, to_device, zeros
 from tsrnn.kernels.cuda.operations import code_of
 from tsrnn.kernels.cuda.passes import optimizer_pass
 from tsrnn.kernels.cuda.steps import steps_kernel
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.batches import Kind
-from tsrnn.kernels.tape.calls import Operation
+from tsrnn.kernels.tape.calls import Operation, Tape
 from tsrnn.kernels.tape.layout import Layout, round_up
 from tsrnn.kernels.tape.network import record
+from tsrnn.kernels.tape.recorder import Crew
 from tsrnn.kernels.tape.workspace import Workspace
 
 _OWN_BLOCK = 4 * TILE_ROWS  # windows in a tile of a network that has a block to itself
+_CREW_ROWS = 8 * TILE_ROWS  # the most windows in a tile of a crew
+_CACHED = 128 * 1024  # bytes of weights that a block finds in its own cache again at each step
 _ALIGNMENT = 32  # numbers
 
 _kernels: list["Compiled"] = []
@@ -54,6 +58,20 @@ def compiled(
     return _kernels[-1]
 
 
+def crew_size(layout: Layout, dtype) -> int:
+    """Blocks that work on a tile together, so that each reads few enough weights at a step.
+
+    One, if the recurrent weights of a layer stay in a block's cache; that is lost where blocks wait
+    for each other. Else as many as can have the same number of panels of hidden units.
+    """
+    layers = layout.encoder.layers + (layout.decoder.layers if layout.decoder else [])
+    columns = layout.architecture.equations.blocks * layout.hidden
+    most = max(layer.width for layer in layers) * columns * np.dtype(dtype).itemsize
+    units = layout.hidden // layout.lanes
+    sizes = [size for size in range(1, device.multiprocessors() + 1) if units % size == 0]
+    return max(sizes) if most > _CACHED else 1
+
+
 class Plan:
     """Where parts of an array begin."""
 
@@ -83,24 +101,54 @@ class Program:
     def __init__(self, layout: Layout, kind: Kind, dtype, precision: str, optimizer: type | None):
         self.layout, self.kind = layout, kind
         self.several = kind.networks > 1
-        rows = round_up(kind.count, TILE_ROWS)
-        rows = min(rows, _OWN_BLOCK if self.several else TILE_ROWS)
+        self.crew = 1 if self.several else crew_size(layout, dtype)
+        rows = self._tile_rows()
         self.tiles = -(-kind.count // rows)
-        workspace = Workspace(layout, kind.steps, kind.origins, rows, kind.training)
-        tapes = [record(layout, workspace, rows, *kind.tape)]
-        last_rows = round_up((kind.count - 1) % rows + 1, TILE_ROWS)
-        if last_rows < rows:
-            tapes.append(record(layout, workspace, last_rows, *kind.tape))
+        keep = kind.training or self.crew > 1  # or crewmates overwrite what others read
+        workspace = Workspace(layout, kind.steps, kind.origins, rows, keep)
+        tapes = self._record(workspace, rows, device.most_held() // np.dtype(dtype).itemsize)
         operations = [*dict.fromkeys(each for tape in tapes for each in tape.operations())]
         self.compiled = compiled(operations, optimizer, np.dtype(dtype), precision)
-        wanted = kind.networks if self.several else self.tiles
-        self.blocks = min(wanted, self.compiled.kernel.most_blocks())
+        self.held_bytes = max(tape.held for tape in tapes) * np.dtype(dtype).itemsize
+        wanted = kind.networks if self.several else self.tiles * self.crew
+        most = self.compiled.kernel.most_blocks(self.held_bytes)
+        self.blocks = min(wanted, most // self.crew * self.crew)
         self.contexts = np.zeros((kind.networks if self.several else self.blocks, c.SIZE), np.int64)
         self._place_fixed([tape.finish(self.compiled.codes) for tape in tapes])
         self._place_scratch(workspace, dtype)
-        self.set({c.NETWORKS: kind.networks, c.WINDOWS: kind.count})
+        self.set({c.NETWORKS: kind.networks, c.WINDOWS: kind.count, c.CREW: self.crew})
         self.set({c.TILES: self.tiles, c.TILE_SIZE: rows, c.COLLECT: int(kind.training)})
         self.set({c.LOCATION_STEP: kind.count * layout.architecture.columns.targets})
+
+    def _tile_rows(self) -> int:
+        """Windows in a full tile: so many that all crews have one, within limits."""
+        rows = round_up(self.kind.count, TILE_ROWS)
+        if self.several:
+            return min(rows, _OWN_BLOCK)
+        if self.crew == 1:
+            return TILE_ROWS
+        crews = device.multiprocessors() // self.crew
+        return min(round_up(-(-self.kind.count // crews), TILE_ROWS), _CREW_ROWS)
+
+    def _record(self, workspace: Workspace, rows: int, room: int) -> list[Tape]:
+        """Of each in the crew: the tape for full tiles, and perhaps one for the last."""
+        last_rows = round_up((self.kind.count - 1) % rows + 1, TILE_ROWS)
+        return [
+            record(self.layout, workspace, size, *self.kind.tape, Crew(self.crew, rank, room))
+            for rank in range(self.crew)
+            for size in ([rows, last_rows] if last_rows < rows else [rows])
+        ]
+
+    @property
+    def barriers(self) -> int:
+        """Numbers that blocks count by, all of them and each crew, in lines of the cache."""
+        return (1 + self.blocks // self.crew) * _ALIGNMENT
+
+    def set_barriers(self, first: int) -> None:
+        """Where they begin."""
+        crews = np.arange(len(self.contexts)) // self.crew
+        self.contexts[:, c.BARRIER] = first
+        self.contexts[:, c.CREW_BARRIER] = first + (1 + crews) * _ALIGNMENT
 
     def set(self, fields: dict) -> None:
         """Fields of all contexts: one number, or one for each network."""
@@ -114,20 +162,24 @@ class Program:
         parts = [*(tape.ravel() for tape in tapes), layout.sources, seconds, layout.gradient_of]
         starts = np.cumsum([0, *map(len, parts)])
         *places, sources, sums, gradient_of = (int(start) for start in starts[:-1])
-        self.set({c.TAPE: places[0], c.TAPE_LENGTH: len(tapes[0])})
-        self.set({c.LAST_TAPE: places[-1], c.LAST_TAPE_LENGTH: len(tapes[-1])})
+        kinds = len(tapes) // self.crew  # for full tiles, and perhaps for the last
+        for rank in range(self.crew):
+            own, full, last = self.contexts[rank :: self.crew], rank * kinds, (rank + 1) * kinds - 1
+            own[:, [c.TAPE, c.TAPE_LENGTH]] = places[full], len(tapes[full])
+            own[:, [c.LAST_TAPE, c.LAST_TAPE_LENGTH]] = places[last], len(tapes[last])
         self.set({c.SOURCES: sources, c.PACKED_SIZE: len(layout.sources), c.SUMS: sums})
         self.set({c.GRADIENT_OF: gradient_of, c.TRAINABLE_COUNT: layout.n_trainable})
         self.fixed = to_device(np.concatenate(parts).astype(np.int64))
 
     def _place_scratch(self, workspace: Workspace, dtype) -> None:
-        """A tile's matrices for each block; the rest for each network, or block that has some."""
+        """A tile's matrices for each crew; the rest for each network, or block that has some."""
         plan, layout = Plan(), self.layout
         writers, row = self.blocks if self.several else 1, np.arange(len(self.contexts))
         gradient = round_up(layout.gradient_size, _ALIGNMENT) if self.kind.training else 0
         self.set({c.GRADIENT_SIZE: gradient})
+        workspaces = plan.place(workspace.size, self.blocks // self.crew)
+        self.contexts[:, c.WORKSPACE] = workspaces[row // self.crew % len(workspaces)]
         for field, places in {
-            c.WORKSPACE: plan.place(workspace.size, self.blocks),
             c.WEIGHTS: plan.place(len(layout.sources), writers),
             c.GRADIENTS: plan.place(self.tiles * gradient, writers),
             c.LOSSES: plan.place(self.tiles * THREADS, writers),

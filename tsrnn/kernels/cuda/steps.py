@@ -2,12 +2,22 @@
 
 A block replays the tape for some tiles of the batch, as a thread of the CPU does. One network's
 tiles are spread over all blocks, which wait for each other between the parts of a step; several
-networks are spread over the blocks as wholes, and a block waits for nobody.
+networks are spread over the blocks as wholes, and a block waits for nobody. Of a large network
+several blocks, a crew, work on a tile together, each by a tape of its own (see ``tape.recorder``).
 """
 
 from collections.abc import Callable
 
-from tsrnn.kernels.cuda.device import THREADS, cuda, function, integer, is_finite, root, sync
+from tsrnn.kernels.cuda.device import (
+    THREADS,
+    cuda,
+    function,
+    integer,
+    is_finite,
+    root,
+    split,
+    sync,
+)
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.calls import CALL_LENGTH
 
@@ -34,7 +44,8 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         context = cuda.shared.array(CONTEXT_LENGTH, integer)
         call = cuda.shared.array(CALL_LENGTH, integer)
         sums = cuda.shared.array(THREADS, real)
-        arrays = series, state, scratch, fixed, now
+        held = cuda.shared.array(0, real)  # as large as the launch says
+        arrays = series, state, scratch, fixed, now, held
         several = now[c.NETWORKS] > 1
         for number in range(rank if several else 0, now[c.NETWORKS], team):
             row = number if several else rank
@@ -48,7 +59,9 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
                 cuda.syncthreads()
                 _pack(arrays, context, own_rank * THREADS + me, own_team * THREADS)
                 sync(now, context[c.BARRIER], own_team)
-                for tile in range(own_rank, context[c.TILES], own_team):
+                first, _ = split(own_rank, context[c.CREW])
+                crews, _ = split(own_team, context[c.CREW])
+                for tile in range(first, context[c.TILES], crews):
                     if me == 0:
                         _begin(context, tile)
                     cuda.syncthreads()
@@ -63,7 +76,13 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
 
 
 def _replay(operations: list[Callable]) -> Callable:
-    """All calls of a tape for a tile, the whole block at each."""
+    """All calls of a tape for a tile, the whole block at each.
+
+    Numbers that a warp has in common, ptxas 12 and 13 keep in 63 registers of the warp on 9.0. When
+    those run out, each is moved to a register of every thread that serves for nothing else in the
+    whole kernel, until these run out as well. So a call's numbers lie at a place that differs from
+    thread to thread, for all it can know.
+    """
     branches = _branches(operations)
 
     @function
@@ -76,7 +95,8 @@ def _replay(operations: list[Callable]) -> Callable:
             for number in range(me, CALL_LENGTH, THREADS):
                 call[number] = fixed[tape + i * CALL_LENGTH + number]
             cuda.syncthreads()
-            branches(arrays, context, call, me, THREADS)
+            zero = me * call[CALL_LENGTH - 1]
+            branches(arrays, context, call[zero:], me, THREADS)
             cuda.syncthreads()
 
     return replay
@@ -126,7 +146,7 @@ def _begin(context, tile):
 @function
 def _pack(arrays, context, me, threads):
     """``packed[i] = parameters[sources[i]]``; some are the sum of two."""
-    _, state, scratch, fixed, _ = arrays
+    _, state, scratch, fixed, _, _ = arrays
     sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
     for i in range(me, context[c.PACKED_SIZE], threads):
         value = state[parameters + fixed[sources + i]]
@@ -149,7 +169,7 @@ def _end(update: Callable | None, real) -> Callable:
 
     @function
     def end(arrays, context, sums, step, rank, team, me):
-        _, state, scratch, _, _ = arrays
+        _, state, scratch, _, _, _ = arrays
         if not context[c.STEP_LOSSES]:
             return True
         loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
@@ -205,7 +225,7 @@ def _collect(real) -> Callable:
 
     @function
     def collect(arrays, context, sums, rank, team, me):
-        _, _, scratch, fixed, _ = arrays
+        _, _, scratch, fixed, _, _ = arrays
         square = real(0)
         for i in range(rank * THREADS + me, context[c.TRAINABLE_COUNT], team * THREADS):
             place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]

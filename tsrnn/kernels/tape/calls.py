@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-CALL_LENGTH = 16  # an operation and its numbers
+CALL_LENGTH = 16  # an operation and its numbers, at most 14; the rest is 0, and the last always
 
 
 class Operation(NamedTuple):
@@ -29,6 +29,8 @@ class Tape:
 
     def __init__(self) -> None:
         self._calls: list[tuple[Operation, tuple[int, ...]]] = []
+        self.held = 0
+        """Weights that a block holds in a memory of its own, at most."""
 
     def add(self, operation: Operation, *arguments: int) -> None:
         self._calls.append((operation, arguments))
@@ -43,4 +45,5 @@ class Tape:
         for row, (operation, arguments) in zip(rows, self._calls, strict=True):
             row[0] = codes[operation]
             row[1 : len(arguments) + 1] = arguments
+            assert row[-1] == 0
         return rows

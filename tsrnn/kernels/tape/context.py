@@ -89,9 +89,12 @@ workers of a network stands in each one's context, and is read from the first's.
     LOSS_FACTOR,
     VALUE_SHARE,
     DROPOUT_GROWTH,
-    # And where its blocks count how many have come to a place where they wait for each other
+    # Where its blocks count how many have come to a place where they wait for each other; how many
+    # there are in a crew (see ``recorder``), and where that counts
     BARRIER,
+    CREW,
+    CREW_BARRIER,
     SIZE,
-) = range(66)
+) = range(68)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)

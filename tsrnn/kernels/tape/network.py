@@ -7,7 +7,7 @@ from tsrnn.kernels.tape.calls import Tape
 from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import KnownBlock, Layer, Layout, Skip
 from tsrnn.kernels.tape.parallel import ParallelLayers
-from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.recorder import ALONE, Crew, Recorder
 from tsrnn.kernels.tape.stack import Layers
 from tsrnn.kernels.tape.workspace import Workspace
 
@@ -257,9 +257,10 @@ def record(
     gradient: bool = False,
     dropout: bool = False,
     weighted: bool = False,
+    crew: Crew = ALONE,
 ) -> Tape:
     """The tape of one network for tiles of ``rows`` windows: a forecast, or a loss."""
-    recorder = Recorder(layout, workspace, rows)
+    recorder = Recorder(layout, workspace, rows, crew)
     network = Network(recorder, steps, origins, dropout)
     network.forward()
     if loss is None:
@@ -268,4 +269,5 @@ def record(
         network.loss(*loss, weighted)
     if gradient:
         network.backward()
+    recorder.wait()
     return recorder.tape

@@ -41,10 +41,17 @@ class ParallelLayers(Layers):
 
     # Forward
 
-    def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+    def hold_forward(self, layer: Layer) -> bool:
+        """Weights that are read once need not be held."""
+        return False
+
+    hold_backward = hold_forward
+
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool = False) -> None:
         """z_s = FIRST + x_s W, then the cell; FIRST = [h 1] W."""
         first, z = self.space.first, at.z + s * self.ws.z_step
         if s == 0:
+            self.out.wait()
             h = layer.columns(x=False, h=True)
             self.product(layer, at.xh, first, self.only_x, self.cell.blocks, h)
         skipped = self.only_x * self.units * self.panel
@@ -53,12 +60,14 @@ class ParallelLayers(Layers):
         rows, xh = self.x_rows(layer), at.xh + s * at.xh_step
         alike = rows < self.out.rows
         for block, last_block, columns in self.blocks_of_x(layer):
+            self.out.wait()
             if alike:
                 to = self.space.x_part
                 self.product(layer, xh, to, block, last_block, columns, rows=rows)
                 self.spread_x_part(z, block, last_block)
             else:
                 self.product(layer, xh, z, block, last_block, columns, add=block >= self.only_x)
+        self.out.wait()
         self.add_step("step_forward", at, s)
 
     def spread_x_part(self, z: int, block: int, last_block: int) -> None:
@@ -75,13 +84,16 @@ class ParallelLayers(Layers):
 
     # Backward
 
-    def backward_layer_step(self, layer: Layer, at: LayerSpace, s: int, spread: Callable) -> None:
+    def backward_layer_step(
+        self, layer: Layer, at: LayerSpace, s: int, spread: Callable, held: bool
+    ) -> None:
         """As for other stacks, but that the state's derivatives are summed over steps in DFIRST."""
         states, gates = self.cell.states * self.units, self.cell.gates * self.units
         self.out.fill(at.dstate, states, self.panel)
         if layer.number == self.stack.top:
             spread(layer, s, at.dstate, self.own_dx(layer, s))
         dz, dz_panel = self.ws.dz, self.ws.dz_panel
+        self.out.wait()
         self.backward_cell(layer, at, s, dz)
         self.out.copy(at.dstate, self.panel, at.dfirst, self.panel, states, 1)
         source = dz + self.only_x * self.units * dz_panel
@@ -89,8 +101,8 @@ class ParallelLayers(Layers):
         self.out.copy(source, dz_panel, target, self.panel, gates, s < self.steps - 1)
         self.backward_x(layer, at, s)
         if s == 0:
-            depth, place = self.cell.gates * self.layout.hidden, (at.dfirst, self.panel, self.units)
-            self.out.through(target, self.panel, depth, layer.back_h, *place, 1)
+            place = at.dfirst, self.panel, self.units
+            self.out.through(target, self.panel, self.depth, layer.back_h, *place, 1)
             h = layer.columns(x=False, h=True)
             summed = self.space.first, self.panel, self.out.rows
             self.weight_product(layer, at, 0, *summed, self.only_x, self.cell.blocks, h)
@@ -108,8 +120,8 @@ class ParallelLayers(Layers):
                 transposed=True,
             )
             dz, dz_panel = self.space.x_part, self.panel
-        depth, place = gates * self.layout.hidden, self.derivatives_of_x(layer, s)
-        self.out.through(dz, dz_panel, depth, layer.back_x, *place, rows=rows)
+        place = self.derivatives_of_x(layer, s)
+        self.out.through(dz, dz_panel, self.depth, layer.back_x, *place, rows=rows)
         for block, last_block, columns in self.blocks_of_x(layer):
             summed = dz, dz_panel, rows
             add = s < self.steps - 1

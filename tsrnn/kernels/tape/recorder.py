@@ -1,9 +1,36 @@
 """What every part of a network writes to its tape: products, copies, and rows that are read."""
 
+from typing import NamedTuple
+
 from tsrnn.kernels.tape.calls import Operation, Tape
 from tsrnn.kernels.tape.context import WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import Layout, Reads
 from tsrnn.kernels.tape.workspace import Workspace
+
+
+class Crew(NamedTuple):
+    """Those who replay tapes for a tile together, each one of its own: blocks of a GPU's threads.
+
+    A tile of the CPU has a crew of one. Of a product each has some columns, and where it matters,
+    those of its own hidden units. What others have written can be read after all have waited.
+    """
+
+    size: int = 1
+    rank: int = 0
+    """Whose tape it is."""
+    room: int = 0
+    """How many weights each can hold in a memory of its own."""
+
+    def part(self, count: int) -> tuple[int, int]:
+        """The first and the last of so many things that it has."""
+        return self.rank * count // self.size, (self.rank + 1) * count // self.size
+
+    def largest_part(self, count: int) -> int:
+        """How many the one with most has."""
+        return -(-count // self.size)
+
+
+ALONE = Crew()
 
 
 class Recorder:
@@ -17,19 +44,77 @@ class Recorder:
         Where the matrices lie, for full tiles.
     rows : int
         Rows of the tile to record, at most the workspace's.
+    crew : Crew, default=ALONE
+        Calls wait for the rest of it, unless told that there is no need: because they read what
+        their own crewmate wrote, or what was there before the last wait, and write what nobody else
+        touches before the next.
     """
 
-    def __init__(self, layout: Layout, workspace: Workspace, rows: int):
-        self.layout, self.ws, self.rows = layout, workspace, rows
+    def __init__(self, layout: Layout, workspace: Workspace, rows: int, crew: Crew = ALONE):
+        self.layout, self.ws, self.rows, self.crew = layout, workspace, rows, crew
         self.tape = Tape()
         self.width = layout.architecture.columns.width
         self.units = layout.hidden // layout.lanes
+        self._unseen = False
 
-    def add(self, name: str, *arguments: int, of: tuple = ()) -> None:
-        self.tape.add(Operation(name, of), *arguments)
+    def add(
+        self, name: str, *arguments: int, of: tuple = (), wait: bool = True, by: int = 0
+    ) -> None:
+        """What only one of the crew does."""
+        self._add(by == self.crew.rank, wait, Operation(name, of), *arguments)
 
-    def multiply(self, *arguments: int, transposed: bool = False) -> None:
-        self.add("multiply", *arguments, of=(transposed,))
+    def add_own(self, name: str, *arguments: int, of: tuple = ()) -> None:
+        """What each does with what is its own, without waiting."""
+        self._add(True, False, Operation(name, of), *arguments)
+
+    def multiply_own(self, held: bool, *numbers: int) -> None:
+        """Such a product; ``held`` if B is in the own memory, whatever its buffer."""
+        operation = Operation("multiply_held") if held else Operation("multiply", (False,))
+        self._add(True, False, operation, *numbers)
+
+    def wait(self) -> None:
+        """For the crew, if there was a call since the last time."""
+        if self._unseen and self.crew.size > 1:
+            self.tape.add(Operation("wait"))
+        self._unseen = False
+
+    def _add(self, mine: bool, wait: bool, operation: Operation, *arguments: int) -> None:
+        if wait:
+            self.wait()
+        self._unseen = True
+        if mine:
+            self.tape.add(operation, *arguments)
+
+    def multiply(self, rows, panels, depth, *operands: int, transposed=False, wait=True) -> None:
+        """C = A B, or added to C; each of the crew has some panels of B and C.
+
+        For each of A, B and C the buffer, the start and the panel; then perhaps whether to add.
+        """
+        *a, b_buffer, b, b_panel, c_buffer, c, c_panel = operands[:9]
+        first, last = self.crew.part(panels)
+        b, c = b + first * b_panel, c + first * c_panel
+        numbers = rows, last - first, depth, *a, b_buffer, b, b_panel, c_buffer, c, c_panel
+        operation = Operation("multiply", (transposed,))
+        self._add(last > first, wait, operation, *numbers, *operands[9:])
+
+    def hold(self, *pieces: tuple[int, int]) -> bool:
+        """Weights, from a start on so many, one piece after the other in the own memory.
+
+        Returns
+        -------
+        bool
+            False if there is not room for the pieces of everyone in the crew.
+        """
+        most = sum(self.crew.largest_part(numbers) for _, numbers in pieces)
+        if self.crew.size == 1 or most > self.crew.room:
+            return False
+        to = 0
+        for start, numbers in pieces:
+            first, last = self.crew.part(numbers)
+            self.add_own("hold", start + first, last - first, to)
+            to += last - first
+        self.tape.held = max(self.tape.held, most)
+        return True
 
     def runs(self, steps: int) -> list[tuple[int, int]]:
         """First step and number of steps whose rows lie side by side.
@@ -41,7 +126,7 @@ class Recorder:
         return [(step, 1) for step in range(steps)]
 
     def through(
-        self, dz, dz_panel, depth, w, target, target_panel, panels, add=0, *, rows=None
+        self, dz, dz_panel, depth, w, target, target_panel, panels, add=0, *, rows=None, wait=True
     ) -> None:
         """TARGET = DZ W^T over ``depth`` columns of DZ, or added to it; all rows, or the first."""
         self.multiply(
@@ -50,40 +135,50 @@ class Recorder:
             *(WEIGHTS, w, depth * self.layout.lanes),
             *(WORKSPACE, target, target_panel),
             add,
+            wait=wait,
         )
 
     def fill(self, start: int, panels: int, panel: int) -> None:
         """Panels of 0."""
-        self.add("fill", start, panels, panel, self.rows * self.layout.lanes, 0)
+        self._fill(start, panels, panel, self.rows * self.layout.lanes, 0)
 
     def fill_ones(self, panel: int, steps: int) -> None:
         """The first column of a panel."""
-        self.add("fill", panel, steps * self.ws.rows, self.layout.lanes, 1, 1)
+        self._fill(panel, steps * self.ws.rows, self.layout.lanes, 1, 1)
 
-    def copy(self, source, source_panel, target, target_panel, panels, add=0) -> None:
+    def _fill(self, start, rows, stride, columns, number) -> None:
+        first, last = self.crew.part(rows)
+        numbers = start + first * stride, last - first, stride, columns, number
+        self._add(last > first, True, Operation("fill"), *numbers)
+
+    def copy(self, source, source_panel, target, target_panel, panels, add=0, *, wait=True) -> None:
         """Some panels of one step, perhaps on top of what is there."""
+        first, last = self.crew.part(panels)
+        places = source + first * source_panel, source_panel
+        places += target + first * target_panel, target_panel
         columns = self.rows * self.layout.lanes
-        self.add("copy", source, source_panel, target, target_panel, panels, columns, add)
+        self._add(last > first, wait, Operation("copy"), *places, last - first, columns, add)
 
     # Rows of the series
 
-    def read(self, reads: Reads, row: int, target: int, panel: int, first: int) -> None:
+    def read(self, reads: Reads, row: int, target: int, panel: int, first: int, **who) -> None:
         """What ``reads`` says of a row of each window, to the columns of TARGET from ``first``."""
         where = target, panel
         targets = self.layout.architecture.columns.targets
         if reads.targets:
-            self.add("read_inputs", row, self.rows, targets, self.width, *where, first)
+            self.add("read_inputs", row, self.rows, targets, self.width, *where, first, **who)
         first += reads.targets
         if reads.numbers:
             columns = self.width, reads.first_number, reads.numbers
-            self.add("read_numbers", row, self.rows, *columns, *where, first)
+            self.add("read_numbers", row, self.rows, *columns, *where, first, **who)
         first += reads.numbers
         for lag in reads.lags:
-            self.add("read_inputs", row + 1 - lag, self.rows, targets, self.width, *where, first)
+            source = row + 1 - lag, self.rows, targets, self.width
+            self.add("read_inputs", *source, *where, first, **who)
             first += targets
         for table in reads.tables:
             source = self.width, table.column, table.weights, table.size
-            self.add("look_up", row, self.rows, *source, *where, first)
+            self.add("look_up", row, self.rows, *source, *where, first, **who)
             first += table.size
 
     def unread(self, reads: Reads, row: int, dx: int, panel: int, first: int = 0) -> None:

@@ -42,7 +42,7 @@ class Segments:
     def copy(self, t: int, target: int, panel: int) -> None:
         """X at time t, to where a layer reads it."""
         x = self.space.x + t * self.ws.step
-        self.out.copy(x, self.space.panel, target, panel, self.out.units)
+        self.out.copy(x, self.space.panel, target, panel, self.out.units, wait=False)
 
     def derivatives(self, t: int) -> tuple[int, int, int]:
         """Where those of X at time t belong: start, panel, panels."""

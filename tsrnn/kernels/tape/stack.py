@@ -68,12 +68,24 @@ class Layers:
         for layer in self.stack.layers:
             at = self.space.layer(layer)
             self.start(layer, before)
-            for s in range(self.steps):
+            held = self.hold_forward(layer)
+            ahead = self.out.crew.size > 1  # each reads some steps, and all wait once
+            self.out.wait()
+            for s in range(self.steps if ahead else 0):
                 self.read_step(layer, at, s)
-                self.forward_step(layer, at, s)
+            for s in range(self.steps):
+                if not ahead:
+                    self.read_step(layer, at, s)
+                self.forward_step(layer, at, s, held)
                 if layer.number == self.stack.top:
                     h, x = at.out + s * at.xh_step, self.own_x(layer, at, s)
                     collect(layer, s, h, x, at.xh_panel)
+
+    def hold_forward(self, layer: Layer) -> bool:
+        """The weights of the own units, block by block, in the own memory, if they fit."""
+        panels = self.units * layer.width * self.layout.lanes
+        starts = [layer.forward + block * panels for block in range(self.cell.blocks)]
+        return self.out.hold(*[(start, panels) for start in starts])
 
     def read_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
         """x_s: from the windows, or the layer below, thinned by dropout."""
@@ -84,17 +96,20 @@ class Layers:
             return
         if layer.number == 0:
             first = layer.start_x % lanes
-            self.out.read(self.stack.reads, self.first_row + t, x, at.xh_panel, first)
+            who = {"by": s % self.out.crew.size, "wait": False}
+            self.out.read(self.stack.reads, self.first_row + t, x, at.xh_panel, first, **who)
             return
         for below in self.stack.layers_of(layer.number - 1):
             source = self.space.layer(below)
             h = source.out + self.time(below.direction, t) * source.xh_step
             to = x + below.direction * self.units * at.xh_panel
-            self.out.copy(h, source.xh_panel, to, at.xh_panel, self.units)
+            self.out.copy(h, source.xh_panel, to, at.xh_panel, self.units, wait=False)
             self.drop(layer.number, below, t, to, at.xh_panel)
             beside = self.own_x(below, source, self.time(below.direction, t))
             if beside is not None:
-                self.out.copy(beside, source.xh_panel, to, at.xh_panel, self.units, 1)
+                after_drop = self.first_place is not None
+                where = beside, source.xh_panel, to, at.xh_panel
+                self.out.copy(*where, self.units, 1, wait=after_drop)
 
     def own_x(self, layer: Layer, at: LayerSpace, s: int) -> int | None:
         """Where that part of x_s lies which a residual layer hands up beside its h."""
@@ -107,11 +122,12 @@ class Layers:
         """Whether the state before a step is anything but 0."""
         return s > 0 or self.stack.decoder
 
-    def forward_step(self, layer: Layer, at: LayerSpace, s: int) -> None:
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool = False) -> None:
         """z_s = [h_{s-1} 1 x_s] W, then the cell."""
         xh, z = at.xh + s * at.xh_step, at.z + s * self.ws.z_step
+        self.out.wait()
         for block, last_block, columns in self.blocks(layer, self.has_state(s)):
-            self.product(layer, xh, z, block, last_block, columns)
+            self.product(layer, xh, z, block, last_block, columns, held=held)
         self.add_step("step_forward", at, s)
 
     def blocks(self, layer: Layer, h: bool) -> list[tuple[int, int, list[tuple[int, int]]]]:
@@ -127,33 +143,58 @@ class Layers:
         ]
 
     def product(
-        self, layer: Layer, xh, z, block, last_block, columns, *, add=False, rows=None
+        self, layer: Layer, xh, z, block, last_block, columns, *, add=False, rows=None, held=False
     ) -> None:
-        """Z[block:last_block] = XH W[:, block:last_block], over some columns, or added."""
-        at, lanes, panels = self.space.layer(layer), self.layout.lanes, last_block - block
-        w = layer.forward + block * self.units * layer.width * lanes
-        for first, last in columns if panels > 0 else ():
-            self.out.multiply(
-                *(rows or self.out.rows, panels * self.units),
-                round_up(last - first, self.layout.sizes.unroll),
-                *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
-                *(WEIGHTS, w + first * lanes, layer.width * lanes),
-                *(WORKSPACE, z + block * self.units * self.panel, self.panel),
-                add or (first, last) != columns[0],
-            )
+        """Z[block:last_block] = XH W[:, block:last_block], over some columns, or added.
+
+        Each of a crew has its own units, and waits for nobody. ``held`` says where W is.
+        """
+        at, lanes = self.space.layer(layer), self.layout.lanes
+        for first, last in columns:
+            for unit, panels, apart in self.own_panels(last_block - block):
+                w, w_panel = self.weights(layer, block, unit, apart, held)
+                self.out.multiply_own(
+                    *(held, rows or self.out.rows, panels),
+                    round_up(last - first, self.layout.sizes.unroll),
+                    *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
+                    *(WEIGHTS, w + first * lanes, w_panel),
+                    *(WORKSPACE, z + (block * self.units + unit) * self.panel, apart * self.panel),
+                    add or (first, last) != columns[0],
+                )
+
+    def own_panels(self, blocks: int) -> list[tuple[int, int, int]]:
+        """Runs of panels of the own units in some blocks.
+
+        The unit of the first, how many there are, and how many panels from one to the next.
+        """
+        first, last = self.out.crew.part(self.units)
+        if last - first == self.units:
+            return [(0, blocks * self.units, 1)] if blocks else []
+        return [(unit, blocks, self.units) for unit in range(first, last if blocks else first)]
+
+    def weights(self, layer: Layer, block, unit, apart, held) -> tuple[int, int]:
+        """Where those of a unit in a block begin, and how far it is to the next panel."""
+        size = layer.width * self.layout.lanes
+        if not held:
+            return layer.forward + (block * self.units + unit) * size, apart * size
+        first, last = self.out.crew.part(self.units)
+        return (block * (last - first) + unit - first) * size, (last - first) * size
 
     def before(self, s: int) -> int:
         """The slot with the states before a step."""
         return s
 
     def add_step(self, name: str, at: LayerSpace, s: int, *more: int) -> None:
-        """The cell's equations at step s."""
-        c, h, before = s * self.ws.c_step, s * at.xh_step, self.before(s)
-        self.out.add(
+        """The cell's equations at step s, for the own units."""
+        (first, last), before = self.out.crew.part(self.units), self.before(s)
+        here, here_h = first * self.panel, first * at.xh_panel
+        self.out.add_own(
             name,
-            *(self.out.rows, self.units, at.z + s * self.ws.z_step),
-            *(at.c + before * self.ws.c_step, at.c_out + c, self.panel),
-            *(at.xh + before * at.xh_step, at.out + h, at.xh_panel),
+            *(self.out.rows, last - first, self.units, at.z + s * self.ws.z_step + here),
+            *(at.c + before * self.ws.c_step + here, at.c_out + s * self.ws.c_step + here),
+            self.panel,
+            *(at.xh + before * at.xh_step + here_h, at.out + s * at.xh_step + here_h),
+            at.xh_panel,
             *more,
             of=(self.layout.architecture.cell,),
         )
@@ -171,8 +212,9 @@ class Layers:
         for layer in sorted(self.stack.layers, key=lambda layer: -layer.number):
             at = self.space.layer(layer)
             self.start_dstate(layer, at, after)
+            held = self.hold_backward(layer)
             for s in reversed(range(self.steps)):
-                self.backward_layer_step(layer, at, s, spread)
+                self.backward_layer_step(layer, at, s, spread, held)
             if layer.number > 0 and layer.direction == self.stack.directions - 1:
                 if self.residual and layer.number > 1:
                     self.hand_down(layer)
@@ -206,23 +248,26 @@ class Layers:
         source = after.space.layer(next_layer).dfirst
         self.out.copy(source, self.panel, at.dstate, self.panel, panels)
 
-    def backward_layer_step(self, layer: Layer, at: LayerSpace, s: int, spread: Callable) -> None:
+    def backward_layer_step(
+        self, layer: Layer, at: LayerSpace, s: int, spread: Callable, held: bool
+    ) -> None:
         """The cell, then through the weights to the state before and to what the step read."""
         if layer.number == self.stack.top:
             spread(layer, s, at.dstate, self.own_dx(layer, s))
         dz, dz_panel = self.ws.dz + s % self.ws.chunk * self.ws.step, self.ws.dz_panel
+        if s == self.steps - 1 or (s + 1) % self.ws.chunk == 0:
+            self.out.wait()  # until DSTATE has been begun, and nobody needs DZ of the chunk before
         self.backward_cell(layer, at, s, dz)
-        depth = self.cell.gates * self.layout.hidden
+        self.out.wait()
         if self.has_state(s):
-            own = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
-            place = at.dstate, self.panel, self.units
-            self.out.through(own, dz_panel, depth, layer.back_h, *place, 1)
+            self.back_to_h(layer, at, dz, held)
         if layer.number > 0 or self.segments is not None:
-            self.out.through(dz, dz_panel, depth, layer.back_x, *self.derivatives_of_x(layer, s))
+            place = self.derivatives_of_x(layer, s)
+            self.out.through(dz, dz_panel, self.depth, layer.back_x, *place, wait=False)
         elif self.stack.reads.tables:
             panels = self.layout.padded(self.stack.reads.embedded_width) // self.layout.lanes
             place = self.space.dx, self.panel, panels
-            self.out.through(dz, dz_panel, depth, layer.back_x, *place)
+            self.out.through(dz, dz_panel, self.depth, layer.back_x, *place)
             row = self.first_row + self.time(layer.direction, s)
             self.out.unread(self.stack.reads, row, self.space.dx, self.panel)
         if s % self.ws.chunk == 0:
@@ -234,8 +279,33 @@ class Layers:
             t = self.time(layer.direction, s)
             dout = self.space.dout[layer.number] + t * self.space.dout_step
             dout += layer.direction * self.units * self.panel
-            self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1)
-        self.add_step("step_backward", at, s, at.dstate, dz, self.ws.dz_panel)
+            self.out.copy(dout, self.panel, at.dstate, self.panel, self.units, 1, wait=False)
+        first, _ = self.out.crew.part(self.units)
+        dz_panel = self.ws.dz_panel
+        own = at.dstate + first * self.panel, dz + first * dz_panel, dz_panel
+        self.add_step("step_backward", at, s, *own)
+
+    @property
+    def depth(self) -> int:
+        """Of the sums that lead back through the weights."""
+        return self.cell.gates * self.layout.hidden
+
+    def hold_backward(self, layer: Layer) -> bool:
+        """The weights that lead back to the own units, likewise."""
+        return self.out.hold((layer.back_h, self.units * self.depth * self.layout.lanes))
+
+    def back_to_h(self, layer: Layer, at: LayerSpace, dz: int, held: bool) -> None:
+        """DSTATE += DZ W_hh^T, of the own units."""
+        dz_panel, (first, last) = self.ws.dz_panel, self.out.crew.part(self.units)
+        size = self.depth * self.layout.lanes
+        gates = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
+        self.out.multiply_own(
+            *(held, self.out.rows, last - first, self.depth),
+            *(WORKSPACE, gates, dz_panel),
+            *(WEIGHTS, 0 if held else layer.back_h + first * size, size),
+            *(WORKSPACE, at.dstate + first * self.panel, self.panel),
+            1,
+        )
 
     def derivatives_of_x(self, layer: Layer, s: int) -> tuple[int, int, int, int]:
         """Where those belong of what a layer below, or a segment, handed up.
@@ -250,7 +320,10 @@ class Layers:
         return below, self.panel, panels, int(self.residual or layer.direction)
 
     def weight_gradient(self, layer: Layer, at: LayerSpace, s: int, end: int) -> None:
-        """[dW_hh db dW_ih] += sum over steps from s and windows of [h 1 x]^T dz, by block."""
+        """[dW_hh db dW_ih] += sum over steps from s and windows of [h 1 x]^T dz, by block.
+
+        Each of a crew has some columns of it, and waits for nobody.
+        """
         for step, run in self.out.runs(end - s):
             dz = self.ws.dz + step * self.ws.step, self.ws.dz_panel, run * self.out.rows
             add = end < self.steps or step > 0
@@ -273,6 +346,7 @@ class Layers:
                 *(GRADIENT, gradient + first * lanes, layer.width * lanes),
                 add,
                 transposed=True,
+                wait=False,
             )
 
     # Dropout
