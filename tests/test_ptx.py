@@ -22,7 +22,7 @@ CAPABILITIES = [(7, 0), (8, 0), (9, 0)]
 WITH_TENSOR_CORES = CAPABILITIES[1:]
 # The most that 256 threads of a block may have, and what the kernels took when they were written.
 MOST_REGISTERS = {"training": 255, "forecast": 255}
-SHARED_BYTES = 4096  # that a device's memory for weights is smaller by
+SHARED_BYTES = 20 * 1024  # that a device's memory for weights is smaller by
 
 
 def assembler():

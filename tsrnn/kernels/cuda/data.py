@@ -30,7 +30,7 @@ def window_of(context, row):
 @function
 def read_inputs(arrays, context, call, me, threads):
     """The normalised targets in one row of each window."""
-    series, state, scratch, _, now, _ = arrays
+    series, state, scratch, _, now, _, _ = arrays
     row, rows, targets, width = call[1], call[2], call[3], call[4]
     inputs, panel, first = context[c.WORKSPACE] + call[5], call[6], call[7]
     for e in range(me, rows * targets, threads):
@@ -46,7 +46,7 @@ def read_inputs(arrays, context, call, me, threads):
 @function
 def read_numbers(arrays, context, call, me, threads):
     """Numbers of one row of each window, as they are."""
-    series, _, scratch, _, now, _ = arrays
+    series, _, scratch, _, now, _, _ = arrays
     row, rows, width, source, count = call[1], call[2], call[3], call[4], call[5]
     inputs, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
     for e in range(me, rows * count, threads):
@@ -58,7 +58,7 @@ def read_numbers(arrays, context, call, me, threads):
 @function
 def look_up(arrays, context, call, me, threads):
     """The vector of the category in one row of each window; zeros for an unknown one."""
-    series, _, scratch, _, now, _ = arrays
+    series, _, scratch, _, now, _, _ = arrays
     row, rows, width, source = call[1], call[2], call[3], call[4]
     table, size = context[c.WEIGHTS] + call[5], call[6]
     inputs, panel, first = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -75,7 +75,7 @@ def look_up(arrays, context, call, me, threads):
 @function
 def add_to_table(arrays, context, call, me, threads):
     """The derivatives of the vectors that ``look_up`` found; a thread has a column, in order."""
-    series, _, scratch, _, now, _ = arrays
+    series, _, scratch, _, now, _, _ = arrays
     row, width, source, size = call[1], call[2], call[3], call[5]
     table = context[c.GRADIENT] + call[4]
     derivatives, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
@@ -100,7 +100,7 @@ def clear_gradient(arrays, context, call, me, threads):
 @function
 def read_targets(arrays, context, call, me, threads):
     """TARGET: the rows after each window, normalised like it."""
-    series, state, scratch, _, now, _ = arrays
+    series, state, scratch, _, now, _, _ = arrays
     first, ahead, targets, width = call[1], call[2], call[3], call[4]
     positions, outputs = call[5], call[6]
     to, panel, step = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -120,7 +120,7 @@ def read_targets(arrays, context, call, me, threads):
 @function
 def read_weights(arrays, context, call, me, threads):
     """WEIGHT: how much the rows after each window count."""
-    series, _, scratch, _, now, _ = arrays
+    series, _, scratch, _, now, _, _ = arrays
     first, ahead, targets = call[1], call[2], call[3]
     positions, outputs = call[4], call[5]
     weight, panel, step = context[c.WORKSPACE] + call[6], call[7], call[8]
@@ -135,7 +135,7 @@ def read_weights(arrays, context, call, me, threads):
 @function
 def read_lags(arrays, context, call, me, threads):
     """One normalised target in some rows of each window, side by side."""
-    series, state, scratch, _, now, _ = arrays
+    series, state, scratch, _, now, _, _ = arrays
     first, lags, rows = call[1], call[2], call[3]
     target, targets, width = call[4], call[5], call[6]
     to, panel = context[c.WORKSPACE] + call[7], call[8]
@@ -167,7 +167,7 @@ def add_skipped(arrays, context, call, me, threads):
 @function
 def read_scales(arrays, context, call, me, threads):
     """SCALE: what the targets of each window were divided by."""
-    _, state, scratch, _, _, _ = arrays
+    _, state, scratch, _, _, _, _ = arrays
     targets, positions, outputs = call[1], call[2], call[3]
     scales, panel, step = context[c.WORKSPACE] + call[4], call[5], call[6]
     for e in range(me, context[c.COUNT] * positions * outputs, threads):
@@ -182,7 +182,7 @@ def read_scales(arrays, context, call, me, threads):
 @function
 def write_predictions(arrays, context, call, me, threads):
     """PREDICTED to the caller."""
-    _, state, scratch, _, _, _ = arrays
+    _, state, scratch, _, _, _, _ = arrays
     numbers, positions, outputs, panels = call[1], call[2], call[3], call[4]
     predicted, panel, step = context[c.WORKSPACE] + call[5], call[6], call[7]
     size = numbers * positions * outputs
@@ -249,7 +249,7 @@ def clear_spare_rows(arrays, context, call, me, threads):
 @function
 def drop(arrays, context, call, me, threads):
     """Dropout: some of a layer's inputs become 0, the others grow to keep the mean."""
-    _, state, scratch, _, _, _ = arrays
+    _, state, scratch, _, _, _, _ = arrays
     rows, start, panel, hidden = call[1], context[c.WORKSPACE] + call[2], call[3], call[4]
     place, unit, units = call[5], call[6], call[7]
     grow = state[context[c.DROPOUT_GROWTH]]

@@ -33,7 +33,7 @@ THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
 UNROLL = 4 if SIMULATED else 8  # steps along a sum that tensor cores take at once
 
-_SHARED_BYTES = 4096  # of every kernel, at most
+_SHARED_BYTES = 20 * 1024  # of every kernel, at most
 integer, unsigned = types.int64, types.uint64
 
 

@@ -155,7 +155,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
 
     @function
     def run(arrays, context, call, me, threads):
-        _, state, scratch, _, _, _ = arrays
+        _, state, scratch, _, _, _, _ = arrays
         ws, windows = context[c.WORKSPACE], context[c.COUNT]
         positions, outputs, panels = call[1], call[2], call[3]
         predicted, target, weight = ws + call[4], ws + call[5], ws + call[6]
@@ -206,7 +206,7 @@ def optimizer_pass(optimizer: type, real):
 
     @function
     def update(arrays, context, place, scale, me, threads):
-        _, state, scratch, _, _, _ = arrays
+        _, state, scratch, _, _, _, _ = arrays
         parameters, memory = context[c.PARAMETERS], context[c.MEMORY]
         derivatives, stride = context[c.DERIVATIVES], context[c.MEMORY_STRIDE]
         values = cuda.local.array(size, real)

@@ -2,9 +2,10 @@
 
 Matrices lie in panels (see ``tape.layout``) of as many columns as a warp has threads. A warp works
 out ``TILE_ROWS`` rows of one or two panels of C at a time, and tiles are spread over the warps of a
-block. In single and double precision a thread has one column of a panel: along the sum it reads a
-number of B, side by side with its neighbours, and numbers of A that are the same for all of them,
-four at a time. Tensor cores, which round what they multiply to TF32, want other shares (below).
+block; where there are too few for all of them, several warps have a part of the sum each. In single
+and double precision a thread has one column of a panel: along the sum it reads a number of B, side
+by side with its neighbours, and numbers of A that are the same for all of them, four at a time.
+Tensor cores, which round what they multiply to TF32, want other shares (below).
 """
 
 from tsrnn.kernels.cuda.device import (
@@ -20,6 +21,7 @@ from tsrnn.kernels.cuda.device import (
     tensor_product,
 )
 
+TILE = TILE_ROWS * LANES  # numbers of C
 _FOUR = 4
 
 
@@ -39,7 +41,7 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch = arrays[2]
+        scratch, partial = arrays[2], arrays[6]
         weights = arrays[5] if held else scratch
         rows, panels, depth, add = call[1], call[2], call[3], call[13]
         A, a_panel = context[call[4]] + call[5], call[6]
@@ -49,17 +51,54 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
         pairs = at_once == 2 and groups * panels >= 2 * warps  # no warp is to be idle for them
         panels_at_once = 2 if pairs else 1
         tiles = groups * ((panels + panels_at_once - 1) // panels_at_once)
-        for tile in range(me // LANES, tiles, warps):
+        parts, length = parts_of(tiles, warps, depth)
+        for warp in range(me // LANES, tiles * parts, warps):
+            part, tile = split(warp, tiles)
             j, i = split(tile, groups)
             i, j = i * TILE_ROWS, j * panels_at_once
             a = A + i // LANES * a_panel + i % LANES if transposed else A + i * LANES
-            b, to = B + call[8] + j * b_panel, C + j * c_panel + i * LANES
+            b = B + call[8] + j * b_panel
+            first, last = part * length, min(depth, (part + 1) * length)
+            if parts > 1:
+                to = warp * TILE
+                narrow(scratch, weights, partial, lane, a, a_panel, b, 0, to, 0, first, last, 0)
+                continue
+            to = C + j * c_panel + i * LANES
             if pairs and j + 1 < panels:
-                wide(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
+                wide(
+                    *(scratch, weights, scratch, lane, a, a_panel, b, b_panel, to, c_panel),
+                    *(first, last, add),
+                )
             else:
-                narrow(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add)
+                narrow(scratch, weights, scratch, lane, a, a_panel, b, 0, to, 0, first, last, add)
+        if parts > 1:
+            cuda.syncthreads()
+            add_parts(scratch, partial, tiles, parts, groups, C, c_panel, add, me, threads)
 
     return run
+
+
+@function
+def parts_of(tiles, warps, depth):
+    """Into how many parts a sum is cut, and how long they are."""
+    if 2 * tiles > warps:
+        return 1, depth
+    parts, _ = split(warps, tiles)
+    length, _ = split(depth + parts * UNROLL - 1, parts * UNROLL)
+    return parts, length * UNROLL
+
+
+@function
+def add_parts(scratch, partial, tiles, parts, groups, C, c_panel, add, me, threads):
+    """The tiles of C, from the parts of their sums, in order."""
+    for e in range(me, tiles * TILE, threads):
+        tile, rest = split(e, TILE)
+        j, i = split(tile, groups)
+        place = C + j * c_panel + i * TILE + rest
+        value = scratch[place] if add else partial[e]
+        for part in range(0 if add else 1, parts):
+            value += partial[part * tiles * TILE + e]
+        scratch[place] = value
 
 
 def _tile(vectors: int, transposed: bool, real):
@@ -69,13 +108,13 @@ def _tile(vectors: int, transposed: bool, real):
     """
 
     @function
-    def tile(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
+    def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
         sums = cuda.local.array((TILE_ROWS, vectors), real)
         b, to = b + lane, to + lane
         for i in range(TILE_ROWS):
             for v in range(vectors):
-                sums[i, v] = scratch[to + v * c_panel + i * LANES] if add else real(0)
-        for k in range(0, depth, _FOUR):
+                sums[i, v] = C[to + v * c_panel + i * LANES] if add else real(0)
+        for k in range(first, last, _FOUR):
             if transposed:
                 for step in range(_FOUR):
                     for i in range(0, TILE_ROWS, _FOUR):
@@ -94,7 +133,7 @@ def _tile(vectors: int, transposed: bool, real):
                             sums[i, v] += numbers[step] * number
         for i in range(TILE_ROWS):
             for v in range(vectors):
-                scratch[to + v * c_panel + i * LANES] = sums[i, v]
+                C[to + v * c_panel + i * LANES] = sums[i, v]
 
     return tile
 
@@ -137,13 +176,13 @@ def _tensor_tile(transposed: bool, real):
     """8 rows of a panel, by all threads of a warp together."""
 
     @function
-    def tile(scratch, weights, lane, a, a_panel, b, b_panel, to, c_panel, depth, add):
+    def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
         sums = cuda.local.array((2, 4), real)
         for half in range(2):
             start = to + half * 16
             for i in range(4):
-                sums[half, i] = scratch[start + of_result(i, lane)] if add else real(0)
-        for k in range(0, depth, UNROLL):
+                sums[half, i] = C[start + of_result(i, lane)] if add else real(0)
+        for k in range(first, last, UNROLL):
             rows = of_rows(scratch, a, k, lane, transposed, a_panel)
             for half in range(2):
                 start = b + half * 16
@@ -151,6 +190,6 @@ def _tensor_tile(transposed: bool, real):
         for half in range(2):
             start = to + half * 16
             for i in range(4):
-                scratch[start + of_result(i, lane)] = sums[half, i]
+                C[start + of_result(i, lane)] = sums[half, i]
 
     return tile

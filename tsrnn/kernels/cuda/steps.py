@@ -9,6 +9,7 @@ several blocks, a crew, work on a tile together, each by a tape of its own (see 
 from collections.abc import Callable
 
 from tsrnn.kernels.cuda.device import (
+    LANES,
     THREADS,
     cuda,
     function,
@@ -18,10 +19,13 @@ from tsrnn.kernels.cuda.device import (
     split,
     sync,
 )
+from tsrnn.kernels.cuda.products import TILE
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.calls import CALL_LENGTH
 
-CONTEXT_LENGTH = c.SIZE  # sizes of arrays are names of this module, or Numba takes no constant
+# Sizes of arrays are names of this module, or Numba takes no constant.
+CONTEXT_LENGTH = c.SIZE
+PARTIAL_LENGTH = THREADS // LANES * TILE  # a tile of a product for each warp
 
 
 def steps_kernel(operations: list[Callable], update: Callable | None, real) -> Callable:
@@ -45,7 +49,8 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         call = cuda.shared.array(CALL_LENGTH, integer)
         sums = cuda.shared.array(THREADS, real)
         held = cuda.shared.array(0, real)  # as large as the launch says
-        arrays = series, state, scratch, fixed, now, held
+        partial = cuda.shared.array(PARTIAL_LENGTH, real)
+        arrays = series, state, scratch, fixed, now, held, partial
         several = now[c.NETWORKS] > 1
         for number in range(rank if several else 0, now[c.NETWORKS], team):
             row = number if several else rank
@@ -146,7 +151,7 @@ def _begin(context, tile):
 @function
 def _pack(arrays, context, me, threads):
     """``packed[i] = parameters[sources[i]]``; some are the sum of two."""
-    _, state, scratch, fixed, _, _ = arrays
+    _, state, scratch, fixed, _, _, _ = arrays
     sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
     for i in range(me, context[c.PACKED_SIZE], threads):
         value = state[parameters + fixed[sources + i]]
@@ -169,7 +174,7 @@ def _end(update: Callable | None, real) -> Callable:
 
     @function
     def end(arrays, context, sums, step, rank, team, me):
-        _, state, scratch, _, _, _ = arrays
+        _, state, scratch, _, _, _, _ = arrays
         if not context[c.STEP_LOSSES]:
             return True
         loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
@@ -225,7 +230,7 @@ def _collect(real) -> Callable:
 
     @function
     def collect(arrays, context, sums, rank, team, me):
-        _, _, scratch, fixed, _, _ = arrays
+        _, _, scratch, fixed, _, _, _ = arrays
         square = real(0)
         for i in range(rank * THREADS + me, context[c.TRAINABLE_COUNT], team * THREADS):
             place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]
