@@ -49,38 +49,46 @@ def torch_step(problem: Problem, precision: str) -> Call:
     return rounded
 
 
-def seconds_of(call: Call, times: int) -> float:
-    """Of each of some calls, by the device's own clock where there is one."""
-    steps = times * getattr(call, "steps_in_a_call", 1)
-    try:
-        import torch
+def device_clock(work: Callable[[], None]) -> float:
+    """Seconds between two events of the device."""
+    import torch
 
-        first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        first.record()
-    except (ImportError, RuntimeError):  # in the simulator
-        start = time.perf_counter()
-        for _ in range(times):
-            call()
-        return (time.perf_counter() - start) / steps
-    for _ in range(times):
-        call()
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first.record()
+    work()
     last.record()
     torch.cuda.synchronize()
-    return float(first.elapsed_time(last)) / 1000 / steps
+    return float(first.elapsed_time(last)) / 1000
 
 
-def block_of(call: Call) -> Callable[[], float]:
-    """Calls for about ``BLOCK_SECONDS``, after some that compile and warm up."""
-    seconds_of(call, 1)
+def host_clock(work: Callable[[], None]) -> float:
+    """Seconds of the processor's clock: the simulator has no events."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def block_of(call: Call, clock: Callable[[Callable[[], None]], float]) -> Callable[[], float]:
+    """Calls for about ``BLOCK_SECONDS``, after some that compile and warm up: seconds per step."""
     steps = getattr(call, "steps_in_a_call", 1)
-    times = max(1, round(BLOCK_SECONDS / (steps * seconds_of(call, 3))))
-    return lambda: seconds_of(call, times)
+
+    def seconds_of(times: int) -> float:
+        def repeat() -> None:
+            for _ in range(times):
+                call()
+
+        return clock(repeat) / times / steps
+
+    seconds_of(1)
+    times = max(1, round(BLOCK_SECONDS / (steps * seconds_of(3))))
+    return lambda: seconds_of(times)
 
 
-def compare(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
+def compare(calls: dict[str, Call], options: Any) -> dict[str, list[float]]:
     """Seconds per step of each, one figure a round."""
-    blocks = {name: block_of(call) for name, call in calls.items()}
-    return harness.take_turns(blocks, lambda done: done >= rounds)
+    clock = host_clock if options.simulate else device_clock
+    blocks = {name: block_of(call, clock) for name, call in calls.items()}
+    return harness.take_turns(blocks, lambda done: done >= options.rounds)
 
 
 def line(problem: Problem, precision: str, networks: int, options: Any) -> dict[str, object]:
@@ -90,7 +98,7 @@ def line(problem: Problem, precision: str, networks: int, options: Any) -> dict[
     calls = {"tsrnn": ours.train_step(problem.cell, *problem.shape, at_once=at_once, **where)}
     if not options.simulate:
         calls["PyTorch"] = torch_step(problem, precision)
-    taken = compare(calls, options.rounds)
+    taken = compare(calls, options)
     cells: dict[str, object] = {
         "cell": problem.cell,
         "batch, steps, inputs, hidden": ", ".join(map(str, problem.shape)),
