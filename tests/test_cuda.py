@@ -130,17 +130,23 @@ def test_steps_are_those_of_the_cpu(problem, name, clip_norm):
         np.testing.assert_allclose(gpu, cpu, rtol=1e-9, atol=1e-12)
 
 
-def test_a_forecast_after_every_step_of_a_run(problem):
+def after_several_steps(problem, origins, **options):
+    """Loss, gradient and forecasts on both devices, which agree; the GPU's engine."""
     found = []
     for device in ("cpu", "cuda"):
-        engine, batch = problem("gru", device=device, steps=4, count=5, hidden=3, horizon=2)
+        engine, batch = problem("gru", device=device, horizon=2, **options)
         windows = batch.windows
         where = windows.starts, windows.location, windows.scale, windows.steps
-        batch = WindowSet(windows.series, *where, origins=3).batch()
+        batch = WindowSet(windows.series, *where, origins=origins).batch()
         loss = engine.loss_and_gradient({0: batch}, LOSS)
         found.append([loss, engine.gradient.copy(), engine.predict({0: batch})])
     for cpu, gpu in zip(*found, strict=True):
         np.testing.assert_allclose(gpu, cpu, rtol=1e-10, atol=1e-12)
+    return engine
+
+
+def test_a_forecast_after_every_step_of_a_run(problem):
+    after_several_steps(problem, 3, steps=4, count=5, hidden=3)
 
 
 def test_several_networks_are_each_as_alone(problem):
