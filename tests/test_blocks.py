@@ -1,7 +1,7 @@
 """Blocks that work on one network at the same time: what comes of it, and that nobody races.
 
-On a GPU every test of a large enough batch does that; here Numba's simulator is made to, and tells
-who touched a number too early (see ``blocks_at_once``).
+On a GPU they do; Numba's simulator is made to, and tells who touched a number too early (see
+``blocks_at_once``).
 """
 
 import numpy as np
@@ -18,24 +18,34 @@ pytestmark = pytest.mark.cuda
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """The simulator, with blocks that run at the same time."""
+    """Blocks run at the same time; whether they are simulated."""
     reason = reason_without()
     if reason is not None:
         pytest.skip(reason)
     from tsrnn.kernels.cuda.device import SIMULATED
 
-    if not SIMULATED:
-        pytest.skip("a GPU runs its blocks at once anyway")
-    from blocks_at_once import run_at_once
+    if SIMULATED:
+        from blocks_at_once import run_at_once
 
-    run_at_once(monkeypatch)
+        run_at_once(monkeypatch)
+    return SIMULATED
+
+
+@pytest.fixture
+def race(at_once):
+    """What a thread fails with that does not wait for others."""
+    if not at_once:
+        pytest.skip("a GPU does not tell")
+    from blocks_at_once import Race
+
+    return Race
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_tiles_of_a_batch_are_spread_over_blocks(problem, cell):
     engine, batch = problem(cell, 2, 1, device="cuda", steps=2, count=21, hidden=3)
     assert_like_reference(engine, batch, 1e-10)
-    assert next(iter(engine._programs.values())).blocks == 4
+    assert next(iter(engine._programs.values())).blocks > 1
 
 
 def steps(problem, device, **more):
@@ -60,15 +70,13 @@ def test_each_of_several_networks_has_a_block(problem):
     assert np.isfinite(losses).all()
 
 
-def test_a_race_is_noticed(problem, monkeypatch):
+def test_a_race_is_noticed(problem, race, monkeypatch):
     """Blocks that do not wait for each other: the tests above would see it."""
     from tsrnn.kernels.cuda import steps as kernel
 
     monkeypatch.setattr(kernel, "sync", lambda *_: None)
     engine, batch = problem("gru", device="cuda", count=13, steps=2, hidden=3)
-    from blocks_at_once import Race
-
-    with pytest.raises(Race, match="comes too"):
+    with pytest.raises(race, match="comes too"):
         engine.loss_and_gradient({0: batch}, LOSS)
 
 
@@ -95,7 +103,9 @@ def test_crews_of_every_cell(problem, crew, cell):
     engine, batch = crewed(problem, crew, cell)
     assert_like_reference(engine, batch, 1e-10)
     for program in engine._programs.values():
-        assert (program.crew, program.blocks, program.held_bytes > 0) == (crew, 4, True)
+        assert program.crew == crew
+        assert program.blocks % crew == 0
+        assert program.held_bytes > 0
 
 
 @pytest.mark.parametrize(
@@ -118,7 +128,7 @@ def test_crews_of_every_network(problem, crew, more):
 def test_crews_without_room_for_weights(problem, crew, monkeypatch):
     from tsrnn.kernels.cuda import device
 
-    monkeypatch.setattr(device, "most_held", lambda: 0)
+    monkeypatch.setattr(device, "most_held", lambda _: 0)
     engine, batch = crewed(problem, crew, "lstm", dtype="float32")
     assert_like_reference(engine, batch, 1e-5)
     assert all(program.held_bytes == 0 for program in engine._programs.values())
@@ -127,26 +137,36 @@ def test_crews_without_room_for_weights(problem, crew, monkeypatch):
 def test_crews_take_one_tile_after_the_other(problem, crew, monkeypatch):
     """The last one is smaller, and there is a forecast after every step."""
     from tsrnn.kernels.cuda import program
+    from tsrnn.kernels.cuda.device import LANES
 
-    monkeypatch.setattr(program, "_CREW_ROWS", 2 * program.TILE_ROWS)
-    engine = after_several_steps(problem, 2, steps=2, count=19, hidden=7)
-    assert next(iter(engine._programs.values())).tiles == 3
+    monkeypatch.setattr(program, "_CREW_ROWS", program.TILE_ROWS)
+    engine = after_several_steps(problem, 2, steps=2, count=19, hidden=crew * LANES - 1)
+    assert next(iter(engine._programs.values())).tiles > 1
 
 
 def test_crews_take_steps_of_the_optimizer(problem, crew):
-    cpu, gpu = (steps(problem, device, hidden=7) for device in ("cpu", "cuda"))
+    from tsrnn.kernels.cuda.device import LANES
+
+    cpu, gpu = (steps(problem, device, hidden=crew * LANES - 1) for device in ("cpu", "cuda"))
     for wanted, found in zip(cpu, gpu, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
-def test_a_crew_that_does_not_wait_is_noticed(problem, crew, monkeypatch):
-    from blocks_at_once import Race
+def test_crews_in_windows_of_several_chunks(problem, crew, monkeypatch):
+    """DZ holds some steps; the weights' gradient is taken before it is written again."""
+    from tsrnn.kernels.cuda import engine as gpu
 
+    monkeypatch.setattr(gpu, "SIZES", gpu.SIZES._replace(depth=2 * gpu.SIZES.tile_rows))
+    engine, batch = crewed(problem, crew, steps=7, count=5)
+    assert_like_reference(engine, batch, 1e-10)
+
+
+def test_a_crew_that_does_not_wait_is_noticed(problem, crew, race, monkeypatch):
     from tsrnn.kernels.tape.recorder import Recorder
 
     monkeypatch.setattr(Recorder, "wait", lambda _: None)
     engine, batch = crewed(problem, crew)
-    with pytest.raises(Race, match="comes too"):
+    with pytest.raises(race, match="comes too"):
         engine.loss_and_gradient({0: batch}, LOSS)
 
 

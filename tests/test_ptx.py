@@ -22,7 +22,6 @@ CAPABILITIES = [(7, 0), (8, 0), (9, 0)]
 WITH_TENSOR_CORES = CAPABILITIES[1:]
 # The most that 256 threads of a block may have, and what the kernels took when they were written.
 MOST_REGISTERS = {"training": 255, "forecast": 255}
-SHARED_BYTES = 20 * 1024  # that a device's memory for weights is smaller by
 
 
 def assembler():
@@ -59,7 +58,7 @@ def kernel(monkeypatch):
     monkeypatch.setattr(program, "zeros", np.zeros)
     monkeypatch.setattr(program.Kernel, "most_blocks", lambda *_: 132)
     monkeypatch.setattr(device, "multiprocessors", lambda: 132)
-    monkeypatch.setattr(device, "most_held", lambda: 2**17)
+    monkeypatch.setattr(device, "most_held", lambda _: 2**17)
     monkeypatch.setattr(program, "_kernels", [])
 
     def make(cell, training, dtype="float32", loss=None, optimizer=Adam, precision="ieee", size=32):
@@ -91,6 +90,13 @@ def assembled(ptx, capability, folder):
     return registers, shared, spills
 
 
+def shared_numbers():
+    """So many less a block can hold of weights."""
+    from tsrnn.kernels.cuda.device import SHARED_NUMBERS
+
+    return SHARED_NUMBERS
+
+
 def show(*cells):
     line = "{:>10} {:>9} {:>8} {:>5} {:>9} {:>6} {:>6}\n"
     sys.stdout.write(line.format(*cells))
@@ -110,7 +116,7 @@ def test_kernels_are_assembled_without_spills(kernel, cell, training, tmp_path):
         assert not re.search(r"\.f64", ptx), "double precision in a kernel of single precision"
         assert spills == 0
         assert registers <= MOST_REGISTERS[what]
-        assert shared <= SHARED_BYTES
+        assert shared <= 4 * shared_numbers()
 
 
 @pytest.mark.slow
@@ -127,7 +133,7 @@ def test_kernels_of_crews_are_assembled(kernel, training, precision, tmp_path):
         show(*row, "".join(map(str, capability)), registers, shared, spills)
         assert not re.search(r"\.f64", ptx)
         assert spills == 0
-        assert shared <= SHARED_BYTES
+        assert shared <= 4 * shared_numbers()
     # Sums are read from the block's own memory in either, weights only where there is a crew.
     assert ptx.count("ld.shared.f32") >= alone.count("ld.shared.f32") + 4
 
@@ -152,8 +158,9 @@ def test_optimizers_are_assembled(kernel, name, tmp_path):
 @pytest.mark.parametrize("training", [True, False])
 def test_double_precision_is_assembled(kernel, training, tmp_path):
     ptx = kernel("lstm", training, "float64").ptx((8, 0))
-    registers, _, _ = assembled(ptx, (8, 0), tmp_path)
+    registers, shared, _ = assembled(ptx, (8, 0), tmp_path)
     assert registers <= 255
+    assert shared <= 8 * shared_numbers()
 
 
 def test_numbers_of_a_row_of_registers_are_read_at_once(kernel):

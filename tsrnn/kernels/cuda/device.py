@@ -33,7 +33,7 @@ THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
 UNROLL = 4 if SIMULATED else 8  # steps along a sum that tensor cores take at once
 
-_SHARED_BYTES = 20 * 1024  # of every kernel, at most
+SHARED_NUMBERS = 2560  # of a block's own memory that every kernel has, at most
 integer, unsigned = types.int64, types.uint64
 
 
@@ -242,8 +242,8 @@ class Kernel:
             return 1
         kernel = self._compiled().overloads[self.signature.args]
         kernel.cooperative = True  # no block is to wait for one that has no place
-        if held_bytes:
-            _allow(kernel, held_bytes)
+        if held_bytes:  # all that there is: several programs launch one kernel
+            _allow(kernel, most_held(self._real.name))
         return kernel.max_cooperative_grid_blocks(THREADS, held_bytes)
 
     def ptx(self, capability: tuple[int, int]) -> str:
@@ -315,12 +315,12 @@ def multiprocessors() -> int:
     return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
-def most_held() -> int:
-    """Bytes that a block can hold in its own memory beside what every kernel has there."""
+def most_held(dtype: Any) -> int:
+    """Bytes that a block can hold in its own memory, beside what a kernel has there."""
     if SIMULATED:
         return 2**16
     most = cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
-    return most - _SHARED_BYTES
+    return most - SHARED_NUMBERS * np.dtype(dtype).itemsize
 
 
 def name() -> str:

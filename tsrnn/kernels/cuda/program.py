@@ -61,8 +61,8 @@ def compiled(
 def crew_size(layout: Layout, dtype) -> int:
     """Blocks that work on a tile together, so that each reads few enough weights at a step.
 
-    One, if the recurrent weights of a layer stay in a block's cache; that is lost where blocks wait
-    for each other. Else as many as can have the same number of panels of hidden units.
+    One, if the weights of a layer stay in a block's cache; that is lost where blocks wait for each
+    other. Else as many as can have the same number of panels of hidden units.
     """
     layers = layout.encoder.layers + (layout.decoder.layers if layout.decoder else [])
     columns = layout.architecture.equations.blocks * layout.hidden
@@ -104,9 +104,9 @@ class Program:
         self.crew = 1 if self.several else crew_size(layout, dtype)
         rows = self._tile_rows()
         self.tiles = -(-kind.count // rows)
-        keep = kind.training or self.crew > 1  # or crewmates overwrite what others read
-        workspace = Workspace(layout, kind.steps, kind.origins, rows, keep)
-        tapes = self._record(workspace, rows, device.most_held() // np.dtype(dtype).itemsize)
+        sizes = kind.steps, kind.origins, rows
+        workspace = Workspace(layout, *sizes, kind.training, shared=self.crew > 1)
+        tapes = self._record(workspace, rows, device.most_held(dtype) // np.dtype(dtype).itemsize)
         operations = [*dict.fromkeys(each for tape in tapes for each in tape.operations())]
         self.compiled = compiled(operations, optimizer, np.dtype(dtype), precision)
         self.held_bytes = max(tape.held for tape in tapes) * np.dtype(dtype).itemsize

@@ -69,9 +69,10 @@ class Network:
         if position is not None:
             to = self.ws.features + position * self.ws.step
             to += layer.direction * self.out.units * self.ws.head_panel
-            self.out.copy(h, panel, to, self.ws.head_panel, self.out.units)
+            where = to, self.ws.head_panel, self.out.units
+            self.out.copy(h, panel, *where, wait=False)
             if x is not None:
-                self.out.copy(x, panel, to, self.ws.head_panel, self.out.units, 1)
+                self.out.copy(x, panel, *where, 1, wait=False)
             self.drop(layer, s, to)
 
     def drop(self, layer: Layer, s: int, start: int) -> None:

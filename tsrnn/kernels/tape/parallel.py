@@ -47,7 +47,7 @@ class ParallelLayers(Layers):
 
     hold_backward = hold_forward
 
-    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool = False) -> None:
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool) -> None:
         """z_s = FIRST + x_s W, then the cell; FIRST = [h 1] W."""
         first, z = self.space.first, at.z + s * self.ws.z_step
         if s == 0:

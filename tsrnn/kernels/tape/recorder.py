@@ -12,7 +12,8 @@ class Crew(NamedTuple):
     """Those who replay tapes for a tile together, each one of its own: blocks of a GPU's threads.
 
     A tile of the CPU has a crew of one. Of a product each has some columns, and where it matters,
-    those of its own hidden units. What others have written can be read after all have waited.
+    those of its own hidden units, of which all have the same number of panels. What others have
+    written can be read after all have waited.
     """
 
     size: int = 1
@@ -55,6 +56,7 @@ class Recorder:
         self.tape = Tape()
         self.width = layout.architecture.columns.width
         self.units = layout.hidden // layout.lanes
+        assert self.units % crew.size == 0
         self._unseen = False
 
     def add(

@@ -122,7 +122,7 @@ class Layers:
         """Whether the state before a step is anything but 0."""
         return s > 0 or self.stack.decoder
 
-    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool = False) -> None:
+    def forward_step(self, layer: Layer, at: LayerSpace, s: int, held: bool) -> None:
         """z_s = [h_{s-1} 1 x_s] W, then the cell."""
         xh, z = at.xh + s * at.xh_step, at.z + s * self.ws.z_step
         self.out.wait()

@@ -102,6 +102,9 @@ class Workspace:
     keep : bool
         Keep every step for the backward pass. A forecast alone overwrites Z and C, and the inputs
         and hidden states of the top layer, step by step.
+    shared : bool, default=False
+        By a crew (see ``recorder``), of which some may still read those of the top layer when
+        others come to the next step: they are kept.
 
     Attributes
     ----------
@@ -110,8 +113,17 @@ class Workspace:
         at multiples of a memory page they would push each other out of the cache.
     """
 
-    def __init__(self, layout: Layout, steps: int, origins: int, rows: int, keep: bool):
-        self.layout, self.rows, self.size = layout, rows, 0
+    def __init__(
+        self,
+        layout: Layout,
+        steps: int,
+        origins: int,
+        rows: int,
+        keep: bool,
+        *,
+        shared: bool = False,
+    ):
+        self.layout, self.rows, self.size, self.shared = layout, rows, 0, shared
         architecture, cell = layout.architecture, layout.architecture.equations
         lanes, units = layout.lanes, layout.hidden // layout.lanes
         self.positions = architecture.positions * origins
@@ -131,7 +143,7 @@ class Workspace:
     def _place_stack(self, stack: Stack, steps: int, keep: bool) -> StackSpace:
         layers = {}
         for layer in stack.layers:
-            slots = steps + 1 if keep or layer.number < stack.top else 1
+            slots = steps + 1 if keep or self.shared or layer.number < stack.top else 1
             make = self._place_parallel_layer if stack.parallel else self._place_layer
             layers[layer.number, layer.direction] = make(layer, steps, slots, keep)
         units = self.layout.hidden // self.layout.lanes
