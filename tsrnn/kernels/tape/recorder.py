@@ -26,10 +26,6 @@ class Crew(NamedTuple):
         """The first and the last of so many things that it has."""
         return self.rank * count // self.size, (self.rank + 1) * count // self.size
 
-    def largest_part(self, count: int) -> int:
-        """How many the one with most has."""
-        return -(-count // self.size)
-
 
 ALONE = Crew()
 
@@ -69,11 +65,6 @@ class Recorder:
         """What each does with what is its own, without waiting."""
         self._add(True, False, Operation(name, of), *arguments)
 
-    def multiply_own(self, held: bool, *numbers: int) -> None:
-        """Such a product; ``held`` if B is in the own memory, whatever its buffer."""
-        operation = Operation("multiply_held") if held else Operation("multiply", (False,))
-        self._add(True, False, operation, *numbers)
-
     def wait(self) -> None:
         """For the crew, if there was a call since the last time."""
         if self._unseen and self.crew.size > 1:
@@ -99,23 +90,31 @@ class Recorder:
         operation = Operation("multiply", (transposed,))
         self._add(last > first, wait, operation, *numbers, *operands[9:])
 
+    def multiply_own(self, held: bool, *numbers: int) -> None:
+        """Such a product of which each does what it is given, without waiting.
+
+        ``held`` if B lies in the own memory, whatever its buffer.
+        """
+        operation = Operation("multiply_held") if held else Operation("multiply", (False,))
+        self._add(True, False, operation, *numbers)
+
     def hold(self, *pieces: tuple[int, int]) -> bool:
-        """Weights, from a start on so many, one piece after the other in the own memory.
+        """The own part of weights, from a start on so many, piece after piece in the own memory.
 
         Returns
         -------
         bool
-            False if there is not room for the pieces of everyone in the crew.
+            False if there is no room for them.
         """
-        most = sum(self.crew.largest_part(numbers) for _, numbers in pieces)
-        if self.crew.size == 1 or most > self.crew.room:
+        parts = [(start, *self.crew.part(numbers)) for start, numbers in pieces]
+        held = sum(last - first for _, first, last in parts)
+        if self.crew.size == 1 or held > self.crew.room:
             return False
         to = 0
-        for start, numbers in pieces:
-            first, last = self.crew.part(numbers)
+        for start, first, last in parts:
             self.add_own("hold", start + first, last - first, to)
             to += last - first
-        self.tape.held = max(self.tape.held, most)
+        self.tape.held = max(self.tape.held, held)
         return True
 
     def runs(self, steps: int) -> list[tuple[int, int]]:
