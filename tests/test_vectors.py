@@ -293,18 +293,23 @@ def test_cells(dtype, cell):
     new_c, dz = np.zeros_like(state[1:]), np.zeros((blocks, units, 3, rows, width), dtype)
     ws = Workspace(dtype, z=z, h=h, c=state[1:], new_c=new_c, dstate=dstate, dz=dz)
     panel, at = rows * width, ws.at
-    step = [rows, units, at["z"], at["c"], at["new_c"], panel]
-    step += [at["h"], at["h"] + panel, 2 * panel]
 
-    ws.call(passes.step_forward, cell, arguments=step)
+    def step(unit):  # each on its own, as crews do them
+        numbers = [rows, 1, units, *(at[name] + unit * panel for name in ("z", "c", "new_c"))]
+        h = at["h"] + unit * 2 * panel
+        return [*numbers, panel, h, h + panel, 2 * panel]
+
+    for unit in range(units):
+        ws.call(passes.step_forward, cell, arguments=step(unit))
     saved, new_state = equations.forward(tuple(z), tuple(state))
     assert_close(ws["z"], np.stack(saved))
     assert_close(ws["h"][:, 1], new_state[0])
     for found, wanted in zip(ws["new_c"], new_state[1:], strict=True):
         assert_close(found, wanted)
 
-    step += [at["dstate"], at["dz"] + panel, 3 * panel]
-    ws.call(passes.step_backward, cell, arguments=step)
+    for unit in range(units):
+        back = [at["dstate"] + unit * panel, at["dz"] + panel + unit * 3 * panel, 3 * panel]
+        ws.call(passes.step_backward, cell, arguments=step(unit) + back)
     dblocks, dold = equations.backward(saved, tuple(state), new_state, tuple(dstate))
     assert_close(ws["z"], np.stack(saved))
     assert_close(ws["dz"][:, :, 1], np.stack(dblocks))
