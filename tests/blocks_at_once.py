@@ -146,7 +146,7 @@ class Shared(FakeCUDAShared):
         caller = sys._getframe(1).f_lineno
         with self._grid.lock:
             if caller not in self._watched:
-                kind = device.np.dtype(dtype.name)
+                kind = np.dtype(dtype.name)
                 room = self._dynshared.view(kind) if shape == 0 else np.zeros(shape, kind)
                 self._watched[caller] = Watched(self._grid, room)
         return self._watched[caller]

@@ -6,7 +6,7 @@ On a GPU they do; Numba's simulator is made to, and tells who touched a number t
 
 import numpy as np
 import pytest
-from test_cuda import ALL, LOSS, after_several_steps, assert_like_reference, reason_without
+from test_cuda import ALL, LOSS, after_several_steps, assert_like_reference, skip_without
 from test_steps import shuffled, train
 
 from tsrnn.kernels import Turn
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.cuda
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Blocks run at the same time; whether they are simulated."""
-    reason = reason_without()
-    if reason is not None:
-        pytest.skip(reason)
+    skip_without()
     from tsrnn.kernels.cuda.device import SIMULATED
 
     if SIMULATED:
@@ -34,8 +32,8 @@ def at_once(monkeypatch):
 @pytest.fixture
 def race(at_once):
     """What a thread fails with that does not wait for others."""
-    if not at_once:
-        pytest.skip("a GPU does not tell")
+    if not at_once:  # there it would end in wrong numbers, perhaps, or in none at all
+        pytest.skip("a GPU does not tell who races; the simulator does")
     from blocks_at_once import Race
 
     return Race
