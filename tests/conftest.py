@@ -1,5 +1,7 @@
 """What several tests share."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from small import SMALL
@@ -26,6 +28,39 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     SMALL["device"] = config.getoption("--device")
+
+
+def reason_without_gpu():
+    """Why there is nothing to run a GPU's kernels on; None if there is."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed"
+    from tsrnn.kernels.cuda.device import check
+
+    try:
+        check()
+    except RuntimeError as error:
+        return f"{error} Or set NUMBA_ENABLE_CUDASIM=1."
+    return None
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Something to run a GPU's kernels on, "real" or "simulated"; without it, the test skips.
+
+    Numba's simulator runs one block after another, and its threads wait in a busy loop. Here it is
+    made to run all at the same time, and to tell who touches a number too early.
+    """
+    reason = reason_without_gpu()
+    if reason is not None:
+        pytest.skip(reason)
+    from tsrnn.kernels.cuda.device import SIMULATED
+
+    if not SIMULATED:
+        return "real"
+    from blocks_at_once import run_at_once
+
+    run_at_once(monkeypatch)
+    return "simulated"
 
 
 @pytest.fixture

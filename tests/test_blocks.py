@@ -1,38 +1,21 @@
-"""Blocks that work on one network at the same time: what comes of it, and that nobody races.
-
-On a GPU they do; Numba's simulator is made to, and tells who touched a number too early (see
-``blocks_at_once``).
-"""
+"""Several blocks that work on one network: what comes of it, and that a race would be noticed."""
 
 import numpy as np
 import pytest
-from test_cuda import ALL, LOSS, after_several_steps, assert_like_reference, skip_without
+from test_cuda import ALL, LOSS, after_several_steps, assert_like_reference
 from test_steps import shuffled, train
 
 from tsrnn.kernels import Turn
 from tsrnn.kernels.cells import CELLS
 from tsrnn.optimizers import Adam
 
-pytestmark = pytest.mark.cuda
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    """Blocks run at the same time; whether they are simulated."""
-    skip_without()
-    from tsrnn.kernels.cuda.device import SIMULATED
-
-    if SIMULATED:
-        from blocks_at_once import run_at_once
-
-        run_at_once(monkeypatch)
-    return SIMULATED
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("gpu")]
 
 
 @pytest.fixture
-def race(at_once):
+def race(gpu):
     """What a thread fails with that does not wait for others."""
-    if not at_once:  # there it would end in wrong numbers, perhaps, or in none at all
+    if gpu == "real":  # there it would end in wrong numbers, perhaps, or in none at all
         pytest.skip("a GPU does not tell who races; the simulator does")
     from blocks_at_once import Race
 
