@@ -2,11 +2,8 @@
 
     NUMBA_ENABLE_CUDASIM=1 python -m pytest -m cuda
 
-The simulator runs one thread of Python for each thread of a block, and one block after another: so
-a network's tiles all fall to one block in it. On a GPU they are spread over many.
+In it blocks run at the same time, and a race fails (see ``blocks_at_once``).
 """
-
-import importlib.util
 
 import numpy as np
 import pytest
@@ -20,38 +17,13 @@ from tsrnn.kernels.reference import Reference
 from tsrnn.losses import LOSSES, SquaredError
 from tsrnn.optimizers import OPTIMIZERS, Adam
 
-pytestmark = pytest.mark.cuda
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("gpu")]
 
 ALL = Columns(2, 1, 2, (3,), (2, 4))
 LOSS = SquaredError()
 each_dtype = pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)]
 )
-
-
-def reason_without():
-    """Why there is nothing to run the kernels on; None if there is."""
-    if importlib.util.find_spec("numba_cuda") is None:
-        return "numba-cuda is not installed"
-    from tsrnn.kernels.cuda.device import check
-
-    try:
-        check()
-    except RuntimeError as error:
-        return f"{error} Or set NUMBA_ENABLE_CUDASIM=1."
-    return None
-
-
-def skip_without():
-    """Nothing to run the kernels on is no failure: the extra, a driver or a device is missing."""
-    reason = reason_without()
-    if reason is not None:
-        pytest.skip(reason)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def device():
-    skip_without()
 
 
 def relative(found, wanted):
@@ -206,6 +178,21 @@ def test_a_forecaster_learns_and_forecasts_as_on_the_cpu(dtype, tolerance):
     np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=1e-4)
     on_gpu.load_params(on_cpu.params_)
     np.testing.assert_allclose(on_gpu.predict(), on_cpu.predict(), rtol=tolerance)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_forecasts_in_blocks_are_those_of_the_cpu(strategy):
+    """Each block is fed with the forecast before, which its rows did not hold when it was made."""
+    quick = {"lookback": 3, "horizon": 2, "windows_per_epoch": 4, "loss": "gaussian"}
+    on_cpu, on_gpu = (
+        small(device=device, dtype="float64", strategy=strategy, **quick).fit(wave(30))
+        for device in ("cpu", "cuda")
+    )
+    on_gpu.load_params(on_cpu.params_)
+    ahead = np.empty((5, 0))
+    np.testing.assert_allclose(on_gpu.predict(ahead), on_cpu.predict(ahead), rtol=1e-10)
+    draws = [each.sample(3, random_state=0) for each in (on_gpu, on_cpu)]
+    np.testing.assert_allclose(*draws, rtol=1e-10)
 
 
 def test_tensor_cores_round_a_little():

@@ -37,7 +37,8 @@ class WindowSet:
     Parameters
     ----------
     series : ndarray, shape (rows, columns)
-        C-contiguous, of the engine's dtype; see ``Columns`` for what a row holds.
+        C-contiguous, of the engine's dtype; see ``Columns`` for what a row holds. A GPU may keep a
+        copy of what is learned from: that must not change.
     starts : ndarray of int, shape (windows,)
         First row of each window. Its targets, where they are needed, follow its last row.
     location, scale : ndarray, shape (windows, targets)

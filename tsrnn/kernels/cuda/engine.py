@@ -60,6 +60,7 @@ class Engine:
         See the CPU's engine. May be asked by many threads at once; they take turns.
         """
         with self._in_use:
+            self._series = None  # rows to forecast from are written on, block by block
             launch = self._launch(self._program(batches), batches)
             launch.forecast()
             launch.run(self._series_of(batches))
