@@ -370,9 +370,9 @@ def test_missing_covariates_are_filled_as_by_hand(missing):
     holes.loc[DAYS[[11, 62]], "kind"] = None
     filled = holes.copy()
     filled["kind"] = filled["kind"].ffill()
-    # the past and the rows to come are filled each on their own
-    for rows in (slice(0, 60), slice(60, 70)):
-        price = holes["price"].iloc[rows]
+    # the past knows nothing of the rows to come; these go on from where it ends
+    for rows in (slice(0, 60), slice(0, 70)):
+        price = filled["price"].iloc[rows]
         price = price.interpolate() if missing == "interpolate" else price.ffill()
         filled.iloc[rows, 0] = price.bfill()
     (past, ahead), (past_by_hand, ahead_by_hand) = split(holes), split(filled)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from long_frames import LEVELS, LONG, ROLES, assert_same, forecasts, indexes, long_frame
-from small import says
+from pandas.testing import assert_frame_equal, assert_series_equal
+from small import daily, says, small, wave
 
 from tsrnn.frames.future import read_future
 from tsrnn.frames.panels import Roles
@@ -62,13 +63,32 @@ def test_the_future_of_past_covariates_and_targets_is_never_read():
 
 def test_missing_known_covariates_are_filled_within_their_series():
     panel, rows = rows_ahead()
+    last = LONG.loc[LONG["unique_id"] == "s1", "price"].iloc[-1]
     rows["price"] = [1.0, None, 3.0, None, 5.0, None, 7.0, 8.0, None]
     shuffled = rows.sample(frac=1, random_state=3)
     filled = read_future(shuffled, panel, Roles(missing="ffill")).covariates["price"]
     back = pd.Series(filled.to_numpy(), shuffled.index).sort_index()
-    assert back.to_list() == [1, 1, 3, 5, 5, 5, 7, 8, 8]
+    assert back.to_list() == [1, 1, 3, last, 5, 5, 7, 8, 8]
     filled = read_future(rows, panel, Roles(missing="interpolate")).covariates["price"]
-    assert filled.to_list() == [1, 2, 3, 5, 5, 5, 7, 8, 8]
+    assert filled.to_list() == [1, 2, 3, (last + 5) / 2, 5, 5, 7, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "filled"),
+    [
+        ([1, 2, 3.0], [None, 5, None], [3, 5, 5]),
+        (pd.array([1, 2, 3], dtype="Int64"), [None, None, 5.0], [3, 3, 5]),
+        ([True, False, True], [None, False, None], [True, False, False]),
+        (pd.Categorical(["a", "b", "c"]), pd.Categorical([None, "b", None]), ["c", "b", "b"]),
+        (["a", "b", "c"], [None, None, None], ["c", "c", "c"]),
+    ],
+)
+def test_what_is_missing_first_is_as_the_history_ended(known, given, filled):
+    days = pd.date_range("2024", periods=6, freq="D")
+    X, roles = pd.DataFrame({"x": known}, days[:3]), Roles(missing="ffill")
+    panel = read_training(X, pd.Series([1.0, 2.0, 3.0], days[:3]), roles)
+    later = pd.DataFrame({"x": given}, days[3:])
+    assert read_future(later, panel, roles).covariates["x"].to_list() == filled
 
 
 def test_covariates_of_a_single_series():
@@ -197,3 +217,37 @@ def test_covariates_known_for_the_past_only_ask_nothing_of_the_future():
     panel = read_training(LONG, None, Roles(past_covariates=["price"]))
     rows = forecasts(panel, 2)
     assert read_future(rows, panel, ROLES).covariates is None
+
+
+def test_a_static_covariate_that_is_not_said():
+    frame = LONG.assign(kind=LONG["unique_id"].str[-1].astype("Int64")).drop(columns="price")
+    forecaster = small(lookback=1, static_covariates=["kind"]).fit(frame)
+    ahead = forecaster.predict()[["unique_id", "ds"]]
+    unsaid = ahead.assign(kind=pd.array([pd.NA, 1, pd.NA], dtype="Int64"))
+    assert_frame_equal(forecaster.predict(unsaid), forecaster.predict(ahead))
+    with pytest.raises(ValueError, match="Row 2 of X has 1 in column 'kind'"):
+        forecaster.predict(unsaid.assign(kind=pd.array([pd.NA, pd.NA, 1], dtype="Int64")))
+
+
+def test_a_target_may_be_called_as_covariates_of_several_levels():
+    X = pd.DataFrame({("p", "x"): wave(), ("p", "z"): 1.0}, daily().index)
+    named, other = (small().fit(X, daily(name=name)) for name in ("p", "sales"))
+    ahead = X.set_axis(pd.date_range("2024-03-01", periods=60))[:1]
+    assert_series_equal(named.predict(ahead), other.predict(ahead), check_names=False)
+
+
+def test_numbers_as_column_names_are_names():
+    X = pd.DataFrame(np.random.default_rng(5).normal(size=(60, 2)), daily().index)
+    ahead = X.set_axis(pd.date_range("2024-03-01", periods=60))[:3]
+    forecaster = small(horizon=3).fit(X, daily())
+    expected = forecaster.predict(ahead)
+    assert_series_equal(forecaster.predict(ahead[[1, 0]]), expected, check_exact=True)
+    again = forecaster.predict(ahead, history=daily(), X_history=X[[1, 0]])
+    assert_series_equal(again, expected, check_exact=True)
+    with pytest.raises(ValueError, match=says("[0, 1] missing", "['q', 'z'] unexpected")):
+        forecaster.predict(ahead.set_axis(["q", "z"], axis=1))
+    with pytest.warns(UserWarning, match="X has none"):
+        by_place = forecaster.predict(ahead.to_numpy())
+    np.testing.assert_array_equal(by_place, expected)
+    past = small(horizon=3, past_covariates=[1]).fit(X, daily())
+    assert_series_equal(past.predict(ahead[[0]]), past.predict(ahead))

@@ -24,15 +24,15 @@ LAYERS = [
     ["forecaster"],
     ["probabilistic"],
     ["fitted", "suggesting"],
-    ["fitting", "parameters", "saving"],
+    ["examples", "fitting", "parameters", "saving"],
     ["model"],
     ["frames"],
-    ["windows"],
     ["training"],
-    ["linear", "losses", "optimizers", "schedules"],
+    ["linear"],
+    ["losses", "optimizers", "schedules", "windows"],
     ["network"],
     ["kernels"],
-    ["baselines", "metrics", "persistence", "scaling"],
+    ["baselines", "blas", "metrics", "persistence", "scaling"],
 ]
 # Who may import what does not come with Python. Everybody may import NumPy.
 ROOMS = {
@@ -41,7 +41,7 @@ ROOMS = {
     "numba": ["kernels"],
     "pandas": ["calendar", "cli", "datasets", "frames", "persistence", "plotting", "saving"],
     "scipy": ["kernels", "linear", "losses"],
-    "threadpoolctl": ["linear"],
+    "threadpoolctl": ["blas"],
     "sklearn": ["calendar", "fitted", "forecaster", "parameters", "probabilistic"],
     "tqdm": ["training"],
 }

@@ -76,13 +76,24 @@ def test_how_many_windows_are_written_out_at_a_time_does_not_matter(monkeypatch,
         np.testing.assert_allclose(values, expected, rtol=1e-9)
 
 
-def test_of_many_windows_an_even_part_is_taken(monkeypatch):
-    y = wave(200, 2)
-    part = linear.ridge(network(), y, np.arange(0, 190, 4))
-    monkeypatch.setattr(linear, "MOST_WINDOWS", 50)
-    found = linear.ridge(network(), y, np.arange(190))
-    np.testing.assert_array_equal(found[0], part[0])
-    np.testing.assert_array_equal(found[1], part[1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_many_windows_an_even_part_is_taken(monkeypatch, weighted):
+    """Not every seventh, whose first step is always the same one of the week."""
+    y, starts, weights = wave(700, 2), np.arange(690), np.ones(700) if weighted else None
+    whole, _ = linear.ridge(network(), y, starts, weights)
+    monkeypatch.setattr(linear, "MOST_WINDOWS", 100 * (3 if weighted else 1))
+    found, _ = linear.ridge(network(), y, starts, weights)
+    seventh, _ = linear.ridge(network(), y, starts[::7], weights)
+    assert np.abs(found - whole).max() < np.abs(seventh - whole).max() / 3
+
+
+def test_runs_along_the_series_start_at_the_model_of_all_windows():
+    options = {"linear_skip": True, "lookback": 8, **STILL}
+    windows, runs = (
+        small(supervision=supervision, **options).fit(daily(40))
+        for supervision in ("window", "sequence")
+    )
+    np.testing.assert_array_equal(runs.params_["skip.weight"], windows.params_["skip.weight"])
 
 
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)

@@ -92,6 +92,29 @@ def test_each_stops_early_on_its_own():
         np.testing.assert_array_equal(together.params_[name][0], values, err_msg=name)
 
 
+def test_weights_of_one_series_do_not_matter_to_another():
+    frame = panel()
+    weights = np.where(frame["unique_id"] == "south", 1.0 + np.arange(len(frame)) % 3, 1.0)
+    one = local().fit(frame, sample_weight=weights)
+    other = local().fit(frame, sample_weight=np.where(frame["unique_id"] == "south", weights, 50))
+    for name, values in one.params_.items():
+        np.testing.assert_allclose(other.params_[name], values, rtol=1e-5, atol=1e-6)
+    nothing = np.where(frame["unique_id"] == "south", 0.0, 1.0)
+    words = says("sample_weight is 0 in all", "of series 'south'", "learn from")
+    with pytest.raises(ValueError, match=words):
+        local().fit(frame, sample_weight=nothing)
+    late = frame.groupby("unique_id").cumcount(ascending=False) < 12
+    unvalidated = np.where((frame["unique_id"] == "south") & late, 0.0, 1.0)
+    with pytest.raises(ValueError, match=says("of series 'south'", "validate on")):
+        local(early_stopping=True).fit(frame, sample_weight=unvalidated)
+
+
+def test_messages_say_which_series():
+    frame = panel(["north", "west"], [40, 10])
+    with pytest.raises(ValueError, match=says("nothing to train on of series 'west'")):
+        local(early_stopping=True).fit(frame)
+
+
 def test_a_series_without_a_network_is_refused():
     forecaster = local().fit(panel())
     new = panel(["north", "east"], [40, 40])

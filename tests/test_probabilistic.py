@@ -158,6 +158,14 @@ def test_units_of_relative_errors_do_not_matter(loss):
     assert other.loss_curve_ == pytest.approx(one.loss_curve_, rel=1e-9)
 
 
+def test_columns_of_several_levels_get_one_more():
+    frame = pd.concat({"north": daily_frame()}, axis=1, names=["region", "shop"])
+    found = small(loss="gaussian").fit(frame).predict_quantiles([0.1, 0.9])
+    wanted = [("north", shop, level) for shop in "ab" for level in (0.1, 0.9)]
+    assert found.columns.to_list() == wanted
+    assert list(found.columns.names) == ["region", "shop", "quantile"]
+
+
 @pytest.mark.parametrize(
     ("loss", "least", "most"), [("quantile", 0.6, 0.95), ("gaussian", 0.6, 0.97)]
 )
@@ -351,6 +359,8 @@ def test_learning_goes_on_in_the_same_units():
     forecaster = small(loss="gaussian").fit(counts())
     with pytest.raises(ValueError, match="other units"):
         forecaster.set_params(loss="negative_binomial").partial_fit(counts())
+    with pytest.raises(ValueError, match="other units"):
+        forecaster.set_params(warm_start=True).fit(counts())
     forecaster.set_params(loss="student_t").partial_fit(counts())
     with pytest.raises(ValueError, match="numbers was 2, now 1"):
         forecaster.set_params(loss="mse").partial_fit(counts())

@@ -90,6 +90,14 @@ def fit_with_skip():
     return fingerprint(tsrnn.RNNForecaster(linear_skip=True, random_state=0, **options).fit(series))
 
 
-def test_number_of_threads_of_blas():
-    prints = {run(fit_with_skip, OPENBLAS_NUM_THREADS=n, OMP_NUM_THREADS=n) for n in (1, 2)}
+def fit_of_many_units():
+    """So many that LAPACK would spread what makes their first weights orthogonal."""
+    options = {"hidden_size": 300, "lookback": 2, "windows_per_epoch": 1, "max_epochs": 1}
+    forecaster = tsrnn.RNNForecaster(cell="rnn", dtype="float64", random_state=0, **options)
+    return fingerprint(forecaster.fit(np.arange(9.0)))
+
+
+@pytest.mark.parametrize("fit", [fit_with_skip, fit_of_many_units], ids=lambda fit: fit.__name__)
+def test_number_of_threads_of_blas(fit):
+    prints = {run(fit, OPENBLAS_NUM_THREADS=n, OMP_NUM_THREADS=n) for n in (1, 2)}
     assert len(prints) == 1

@@ -255,6 +255,21 @@ def test_score_finds_columns_by_name_and_refuses_other_rows():
         forecaster.score(X, truth, sample_weight=weights[::-1])
 
 
+def test_score_never_takes_covariates_for_what_came_true():
+    X = pd.DataFrame({"price": np.arange(60.0) % 5, "shop": "open"}, daily().index)
+    ahead = X.set_axis(pd.date_range("2024-03-01", periods=60))[:4]
+    truth = pd.Series([20.0, 23, 22, 21], ahead.index, name="sales")
+    forecaster = small(horizon=4).fit(X, daily())
+    expected = forecaster.score(ahead, truth)
+    assert forecaster.score(ahead.assign(sales=truth)) == expected
+    with pytest.raises(ValueError, match=says("X has no column ['sales']", "pass y")):
+        forecaster.score(ahead)
+    numbers = small(horizon=4).fit(X[["price"]].to_numpy(), daily().to_numpy())
+    assert numbers.score(ahead[["price"]].to_numpy(), truth.to_numpy()) < 1
+    with pytest.raises(ValueError, match="pass y"):
+        numbers.score(ahead[["price"]].to_numpy())
+
+
 def test_score_of_arrays_forecast_at_rows_of_a_frame():
     y = daily(65)
     forecaster = small(horizon=5).fit(rows_at(y.index[:60]), y[:60].to_numpy())

@@ -6,14 +6,18 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from small import daily, small, wave
+from small import daily, says, small, wave
 
+from tsrnn.fitting import settings_of
+from tsrnn.kernels import Architecture, Columns
 from tsrnn.kernels.cpu.engine import Engine
 from tsrnn.kernels.cpu.program import Program
 from tsrnn.losses import LOSSES
+from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.scaling import NORMALIZATIONS
 from tsrnn.schedules import SCHEDULES
+from tsrnn.training import Examples, Trainer
 
 DIVERGING = {"learning_rate": 1e6, "normalize": None, "clip_norm": None, "optimizer": "sgd"}
 
@@ -248,6 +252,29 @@ def test_validation_is_the_end_of_the_series():
     assert forecaster.loss_curve_[-1] < 0.1 < 1 < forecaster.best_loss_
 
 
+def test_validation_does_not_fall_on_one_step_of_the_season():
+    network = Network(Architecture("gru", Columns(1), 2, 1, 1, 1), 3, None, "float32", "cpu")
+    series = np.zeros((2500, 1), np.float32)
+    examples = Examples(series, [np.arange(100)], [np.arange(100, 2500)])
+    settings = settings_of(small(windows_per_epoch=100))
+    (windows,) = Trainer(network, examples, settings, [np.random.default_rng(0)])._validation
+    assert len(windows) == 100
+    assert len(set(windows.starts % 24)) > 12
+    assert np.array_equal(np.histogram(windows.starts, 10, (100, 2500))[0], [10] * 10)
+
+
+def test_after_a_divergence_a_smaller_rate_goes_on():
+    """What the optimizer remembers of the epoch that diverged is forgotten with its weights."""
+    options = {"optimizer": "momentum", "learning_rate": 1e-3, "clip_norm": None}
+    forecaster = small(**options).fit(daily())
+    before = forecaster._memory
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        forecaster.set_params(learning_rate=1e30).partial_fit(daily())
+    assert forecaster._memory.step == before.step
+    np.testing.assert_array_equal(forecaster._memory.values, before.values)
+    forecaster.set_params(learning_rate=1e-3).partial_fit(daily())
+
+
 # The same bits
 
 
@@ -443,3 +470,29 @@ def test_no_thread_or_file_is_left_behind(tmp_path, monkeypatch):
     small(verbose=0).fit(daily()).predict()
     assert threading.active_count() == before
     assert list(tmp_path.iterdir()) == []
+
+
+# Going on
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"horizon": 8},
+        {"lookback": 12},
+        {"normalize": "last"},
+        {"dtype": "float64"},
+        {"deseasonalize": 7},
+        {"handle_unknown": "ignore"},
+    ],
+    ids=str,
+)
+def test_going_on_refuses_what_it_would_not_heed(changed):
+    forecaster = small(strategy="recursive", horizon=3).fit(daily())
+    ((name, value),) = changed.items()
+    before, forecast = getattr(forecaster, name), forecaster.predict()
+    words = says(f"partial_fit goes on with {name}={before!r}", f"{name} is now {value!r}")
+    with pytest.raises(ValueError, match=words):
+        forecaster.set_params(**changed).partial_fit(daily())
+    pd.testing.assert_series_equal(forecaster.predict(), forecast)
+    forecaster.set_params(**{name: before}).partial_fit(daily())

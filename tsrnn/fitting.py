@@ -9,18 +9,10 @@ import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
 from tsrnn.kernels import Architecture, Columns, choose_device
-from tsrnn.linear import ridge
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model, new_scaler
 from tsrnn.network import Network
-from tsrnn.training import Examples, Settings
-from tsrnn.windows import (
-    most_origins,
-    sequences,
-    split_validation,
-    window_starts,
-    without_gaps,
-)
+from tsrnn.training import Settings
 
 # What is more than this is a mistake, or too much for a machine.
 LARGEST_NETWORK = 2**30  # parameters
@@ -183,11 +175,8 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     network, loss = model.network.copy(), loss_of(forecaster)
     counts = counts_of(forecaster, panel)
     network.check_same(_architecture(forecaster, columns, network.lookback, loss, *counts), *counts)
-    if loss.units != model.loss.units:
-        raise ValueError(
-            f"loss={forecaster.loss!r} measures the series in other units than the loss that the "
-            "network learned with so far. Begin afresh: fit(...) with warm_start=False."
-        )
+    check_units(forecaster, model)
+    _check_unchanged(forecaster, model)
     _check_fits(forecaster, loss, panel)
     moved = model.places(panel) != np.arange(panel.n_series)
     if counts[1] is not None and moved.any():
@@ -198,6 +187,39 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
         )
     history, scaler = panel.tail(network.rows_read), model.scaler_of(panel)
     return replace(model, network=network, scaler=scaler, history=history, loss=loss)
+
+
+def check_units(forecaster: Any, before: Model) -> None:
+    """Refuse a loss to go on with that measures series in other units."""
+    if loss_of(forecaster).units != before.loss.units:
+        raise ValueError(
+            f"loss={forecaster.loss!r} measures the series in other units than the loss that the "
+            "network learned with so far. Begin afresh: fit(...) with warm_start=False."
+        )
+
+
+def _check_unchanged(forecaster: Any, model: Model) -> None:
+    """Refuse parameters that going on would not heed."""
+    network = model.network
+    before = {
+        "horizon": model.horizon,
+        "lookback": network.lookback,
+        "normalize": network.normalize,
+        "dtype": network.dtype,
+        "deseasonalize": model.season,
+        "handle_unknown": model.encoder.handle_unknown,
+    }
+    now = {name: getattr(forecaster, name) for name in before}
+    if now["lookback"] is None:
+        del now["lookback"]
+    if model.loss.units in ("size", "counts"):
+        del now["normalize"]
+    for name, value in now.items():
+        if value != before[name]:
+            raise ValueError(
+                f"partial_fit goes on with {name}={before[name]!r}, and {name} is now {value!r}. "
+                "Set it back, or begin afresh: fit(...) with warm_start=False."
+            )
 
 
 def loss_of(forecaster: Any) -> Loss:
@@ -292,48 +314,6 @@ def _architecture(
     return architecture
 
 
-def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
-    """The windows to learn from, and perhaps some to validate on."""
-    network = model.network
-    lookback, channels = network.lookback, model.channels
-    lead, block = network.architecture.lead, network.architecture.horizon
-    firsts = np.arange(channels) * panel.n_rows
-    offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
-    gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
-    pairs = [
-        _windows_of(forecaster, part, gaps, (lead, lookback, block), validate)
-        for part in _parts(offsets, network.n_series)
-    ]
-    training, validation = map(list, zip(*pairs, strict=True))
-    weights = None
-    if panel.weights is not None:
-        weights = np.tile(panel.weights, channels)
-        firsts = np.concatenate(training) + lookback
-        relative = _relative_weights(weights, firsts, block, "learn from")
-        if validate:
-            firsts = np.concatenate(validation) + lookback
-            _relative_weights(weights, firsts, block, "validate on")
-        weights = relative.astype(network.dtype)
-    origins, burn_in = 1, None
-    if forecaster.supervision == "sequence":
-        starts, burn_in = np.sort(np.concatenate(training)), _burn_in_of(forecaster, lookback)
-        origins = min(burn_in, most_origins(starts, offsets))
-        training = [sequences(some, origins) for some in training]
-    series = model.rows(panel, model.scaler)
-    return Examples(series, training, validation if validate else None, weights, origins, burn_in)
-
-
-def _burn_in_of(forecaster: Any, lookback: int) -> int:
-    """Steps of a run along the series up to its first forecast."""
-    burn_in = lookback if forecaster.burn_in is None else int(forecaster.burn_in)
-    if burn_in > lookback:
-        raise ValueError(
-            f"burn_in={burn_in} is longer than lookback {lookback}, which is all that a forecast "
-            "reads; take at most that."
-        )
-    return burn_in
-
-
 def _check_sequence(forecaster: Any) -> None:
     """Refuse what does not go with supervision="sequence"."""
     reasons = {
@@ -347,67 +327,6 @@ def _check_sequence(forecaster: Any) -> None:
                 "supervision='sequence' takes a forecast after each step of one run along the "
                 f"series; {name} {reason}. Use supervision='window'."
             )
-
-
-def _parts(offsets: np.ndarray, n_series: int | None) -> list[np.ndarray]:
-    """Offsets of what each network learns from: all series, or its own."""
-    if n_series is None:
-        return [offsets]
-    return [offsets[series : series + 2] for series in range(n_series)]
-
-
-def _windows_of(
-    forecaster: Any,
-    offsets: np.ndarray,
-    gaps: np.ndarray | None,
-    steps: tuple[int, int, int],
-    validate: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Starts of the windows of some series: to learn from, to validate on (perhaps none).
-
-    ``steps`` are those in front of a window, in it, and of its forecast.
-    """
-    lead, lookback, block = steps
-    training = window_starts(offsets, lead + lookback, block) + lead
-    validation = training[:0]
-    if validate:
-        fraction = float(forecaster.validation_fraction)
-        training, validation = split_validation(training, offsets, fraction, block)
-    if gaps is not None:
-        training = without_gaps(training, gaps, lookback, block)
-        validation = without_gaps(validation, gaps, lookback, block)
-        if not len(training) or (validate and not len(validation)):
-            gaps = gaps[offsets[0] : offsets[-1]]
-            raise ValueError(
-                f"No window is left whose target (horizon {block}) has no gap: "
-                f"{gaps.sum()} of {len(gaps)} rows are missing. Use "
-                "missing='interpolate', or a shorter horizon."
-            )
-    return training, validation
-
-
-def start_at_linear_model(network: Network, examples: Examples) -> None:
-    """With a skip path, have an untrained network forecast what the linear model does."""
-    if network.architecture.skip:
-        series, weights = examples.series, examples.weights
-        network.start_at([ridge(network, series, starts, weights) for starts in examples.training])
-
-
-def _relative_weights(
-    weights: np.ndarray, firsts: np.ndarray, block: int, purpose: str
-) -> np.ndarray:
-    """Weights of the rows whose mean is 1 over all forecasts, which begin at the rows `firsts`."""
-    rows = len(weights) + 1
-    change = np.bincount(firsts, minlength=rows) - np.bincount(firsts + block, minlength=rows)
-    times = change.cumsum()[:-1]  # that each row is forecast
-    largest = weights[times > 0].max()
-    if not largest:
-        raise ValueError(
-            f"sample_weight is 0 in all {(times > 0).sum()} rows that there are to {purpose} "
-            f"(of {len(weights)}; the others are not forecast)."
-        )
-    weights = weights / largest  # whose sum is finite, whatever the unit
-    return weights / np.average(weights, weights=times)
 
 
 def settings_of(forecaster: Any) -> Settings:

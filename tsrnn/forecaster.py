@@ -10,15 +10,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 
+from tsrnn.examples import examples_of, start_at_linear_model
 from tsrnn.fitting import (
+    check_units,
     counts_of,
-    examples_of,
     following,
     lookback_of,
     new_model,
     roles_of,
     settings_of,
-    start_at_linear_model,
     trainable,
 )
 from tsrnn.frames import Panel, read_training
@@ -376,6 +376,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         if self.warm_start and hasattr(self, "_model"):
+            check_units(self, self._model)
             model.go_on_from(self._model)
         self._train(model, panel, settings_of(self), random)
         self._note_features(X)
@@ -401,7 +402,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As ``fit``; or with ``early_stopping``, which one epoch leaves no room for.
+            As ``fit``; with ``early_stopping``, which one epoch leaves no room for; if a parameter
+            has changed that the network cannot change with any more.
         FloatingPointError
             As ``fit``.
         """

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import solve
-from threadpoolctl import threadpool_limits
 
+from tsrnn.blas import blas_on_one_thread
 from tsrnn.kernels import WindowSet
 from tsrnn.network import Network
+from tsrnn.windows import spread_out
 
 # Relative to the mean square of what is read.
 PENALTY = 1e-4
 # More windows than this say hardly more about a straight line.
 MOST_WINDOWS = 2**18
-# The number of BLAS's threads, on which its last bits depend, is the whole process's.
-_blas = threading.Lock()
 # Numbers of windows that are written out at a time.
 _CHUNK = 1 << 20
 
@@ -36,7 +34,8 @@ def ridge(
         Whose horizon and normalisation count.
     series : ndarray, shape (rows, columns)
     starts : ndarray of int64
-        Of the windows; of more than ``MOST_WINDOWS`` an even part is taken.
+        Of the windows. Of more than ``MOST_WINDOWS`` an even part is taken; with weights of more
+        than that by the horizon, as there are equations for each of its steps.
     weights : ndarray, shape (rows,), default=None
         How much the forecast of each row counts. Every step then has equations of its own.
 
@@ -51,10 +50,12 @@ def ridge(
     if weights is not None:
         most = max(most // horizon, 4 * network.lookback)
         groups = [[step] for step in range(horizon)]
-    windows = network.windows(series, starts[:: -(-len(starts) // most)], weights)
+    if len(starts) > most:
+        starts = starts[spread_out(len(starts), most)]
+    windows = network.windows(series, starts, weights)
     weight = np.empty((horizon, targets, network.lookback))
     bias = np.empty((horizon, targets))
-    with _blas, threadpool_limits(1, "blas"):
+    with blas_on_one_thread():
         for target in range(targets):
             for steps in groups:
                 equations = _normal_equations(windows, target, steps)

@@ -90,7 +90,9 @@ class Model:
     def go_on_from(self, other: Model) -> None:
         """Take over the weights of another model whose network reads the same columns."""
         self.encoder.check_same(other.encoder)
-        self.network.take_over(other.network)
+        network = self.network
+        other.network.check_same(network.architecture, network.n_members, network.n_series)
+        network.take_over(other.network)
 
     @property
     def season(self) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tsrnn.blas import blas_on_one_thread
 from tsrnn.kernels import Architecture, WindowSet, has_gpu, make_engine
 from tsrnn.scaling import location_and_scale
 
@@ -116,7 +117,6 @@ class Network:
 
     def take_over(self, other: "Network") -> None:
         """The weights of another network of the same architecture."""
-        other.check_same(self.architecture, self.n_members, self.n_series)
         self.engine.parameters[:] = other.engine.parameters
 
     def initialize(self, random: list[np.random.Generator]) -> None:
@@ -126,9 +126,10 @@ class Network:
         and positions have about the length 1. Each network has a generator of its own. A skip path
         is 0.
         """
-        for name, networks in self._by_network.items():
-            for values, each in zip(networks, random, strict=True):
-                self._initialize(name, values, each)
+        with blas_on_one_thread():
+            for name, networks in self._by_network.items():
+                for values, each in zip(networks, random, strict=True):
+                    self._initialize(name, values, each)
 
     def start_at(self, linear_models: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Forecast what the skip path does with these parameters: the head begins with zeros.

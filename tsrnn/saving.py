@@ -263,8 +263,9 @@ def _history_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Panel:
         _check(values.shape == (len(targets),), "the covariates")
         columns[label] = values if labels is None else np.array(labels, dtype=object)[values]
     covariates = pd.DataFrame(columns) if columns else None
-    if covariates is not None and facts["covariates_by_place"]:
-        covariates.columns = pd.RangeIndex(len(columns))
+    if covariates is not None:
+        by_place, names = facts["covariates_by_place"], list(columns)
+        covariates.columns = pd.RangeIndex(len(names)) if by_place else pd.Index(names)
     return Panel(
         targets,
         offsets,

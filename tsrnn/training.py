@@ -16,6 +16,7 @@ from tsrnn.losses import Loss
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.schedules import SCHEDULES, Plateau
+from tsrnn.windows import spread_out
 
 # An epoch of a short series passes over it again and again, an epoch of a long one samples it.
 SHORTEST_EPOCH, LONGEST_EPOCH = 1024, 16384
@@ -176,12 +177,10 @@ class Trainer:
         return [learner.best_epoch for learner in self.learners]
 
     def _validation_windows(self) -> list[WindowSet]:
-        """Evenly spread, at most an epoch of them; each series has as many as the longest one."""
+        """At most an epoch of them; each series has as many as the longest one."""
         starts, examples = self.examples.validation or [], self.examples
-        longest = max(map(len, starts), default=0)
-        every = -(-longest // self.windows_per_epoch)
-        count = -(-longest // every) if every else 0
-        chosen = [some[np.arange(count) * len(some) // count] for some in starts]
+        count = min(max(map(len, starts), default=0), self.windows_per_epoch)
+        chosen = [some[spread_out(len(some), count)] for some in starts]
         return [self.network.windows(examples.series, some, examples.weights) for some in chosen]
 
     def run(self) -> History:
@@ -198,6 +197,8 @@ class Trainer:
                 epochs_done += 1
         except KeyboardInterrupt:
             self.interrupted = True
+            # Nobody knows how many steps it remembers: the next training begins with none.
+            self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
             warnings.warn(
                 f"Training was interrupted in epoch {epochs_done + 1}; "
                 "the network keeps what it had learned.",
@@ -218,18 +219,19 @@ class Trainer:
         }
 
     def _epoch(self, epoch: int, active: dict[int, Learner]) -> None:
-        settings, before = self.settings, self.engine.parameters.copy()
+        settings = self.settings
+        before, remembered = self.engine.parameters.copy(), self._memory.copy()
         size, clip_norm = settings.batch_size, settings.clip_norm or math.inf
         counts = np.diff([*range(0, self.windows_per_epoch, size), self.windows_per_epoch])
         turns = {number: self._turn(number, epoch, len(counts)) for number in active}
         losses, norms = self.engine.train(
             turns, size, self.loss, self._memory, clip_norm, settings.dropout
         )
-        self.step += len(counts)
         if not (np.isfinite(losses + norms).all() and np.isfinite(self.engine.parameters).all()):
-            self.engine.parameters[:] = before
+            self.engine.parameters[:], self._memory[:] = before, remembered
             self.failure = _divergence(epoch, losses, norms, settings)
             return
+        self.step += len(counts)
         totals = (losses * counts).sum(axis=1)  # no BLAS: its threads would show in the last bits
         for learner, loss in zip(active.values(), totals, strict=True):
             learner.losses.append(float(loss) / self.windows_per_epoch)

@@ -51,7 +51,7 @@ def without_gaps(starts: np.ndarray, gaps: np.ndarray, lookback: int, horizon: i
 
 
 def split_validation(
-    starts: np.ndarray, offsets: np.ndarray, fraction: float, horizon: int
+    starts: np.ndarray, offsets: np.ndarray, fraction: float, horizon: int, whose: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
     """The latest windows of each series for validation, and those whose targets end before.
 
@@ -65,6 +65,8 @@ def split_validation(
     horizon : int
         Windows in between, ``horizon - 1`` in each series, belong to neither: their targets
         overlap.
+    whose : str, default=""
+        What the message adds to say which series they are.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def split_validation(
     training = np.maximum(counts - validating - np.where(validating, horizon - 1, 0), 0)
     if not training.any():
         raise ValueError(
-            f"early_stopping leaves nothing to train on: {len(starts)} windows, less "
+            f"early_stopping leaves nothing to train on{whose}: {len(starts)} windows, less "
             f"{validating.sum()} for validation (validation_fraction {fraction:g}) and "
             f"{horizon - 1} that overlap them (horizon {horizon} - 1). Use a longer series, a "
             "shorter lookback, or early_stopping=False."
@@ -98,6 +100,25 @@ def split_validation(
         starts[place < np.repeat(training, counts)],
         starts[place >= np.repeat(counts - validating, counts)],
     )
+
+
+def spread_out(length: int, count: int) -> np.ndarray:
+    """Places of `count` among `length` windows, evenly spread.
+
+    Not at a constant distance, which may be that of a season: one window in each of as many equal
+    parts, by chance, but always the same ones. Of fewer windows than `count` all, some repeatedly.
+
+    Examples
+    --------
+    >>> spread_out(3, 6), spread_out(10, 10)
+    (array([0, 0, 1, 1, 2, 2]), array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
+    >>> spread_out(1000, 4) // 250
+    array([0, 1, 2, 3])
+    """
+    edges = np.arange(count + 1) * length // count
+    if length <= count:
+        return edges[:-1]
+    return np.random.default_rng(0).integers(edges[:-1], edges[1:])
 
 
 def most_origins(starts: np.ndarray, offsets: np.ndarray) -> int:
@@ -138,3 +159,22 @@ def sequences(starts: np.ndarray, origins: int) -> np.ndarray:
     """
     first, last = starts[: max(0, len(starts) - origins + 1)], starts[origins - 1 :]
     return first[last == first + origins - 1]
+
+
+def windows_of(runs: np.ndarray, origins: int) -> np.ndarray:
+    """All windows that so many follow each other from, each once, in order.
+
+    Parameters
+    ----------
+    runs : ndarray of int64
+        As ``sequences`` gives them.
+    origins : int
+
+    Examples
+    --------
+    >>> windows_of(np.array([0, 1, 12]), origins=2)
+    array([ 0,  1,  2, 12, 13])
+    """
+    size = runs.max() + origins + 1
+    begun, ended = (np.bincount(place, minlength=size) for place in (runs, runs + origins))
+    return np.flatnonzero(np.cumsum(begun - ended))

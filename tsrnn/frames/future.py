@@ -13,6 +13,7 @@ from tsrnn.frames.rows import Rows, series_and_stamps, series_label
 from tsrnn.frames.values import (
     as_pandas,
     check_unique,
+    is_number,
     numbered_columns,
     read_covariates,
     type_name,
@@ -156,7 +157,7 @@ def _warn_counted(past: Panel, count: int) -> None:
 def _covariates(
     X: Any, past: Panel, roles: Roles, series: np.ndarray, steps: np.ndarray, rows: Rows
 ) -> pd.DataFrame | None:
-    """The known covariates of each row, filled where they may be."""
+    """The known covariates of each row, filled where they may be, from the history's last on."""
     if past.covariates is None:
         return None
     table = _table(X, past, roles)
@@ -168,28 +169,40 @@ def _covariates(
     missing.check_covariates(frame, rows, present=not fill)
     if not fill or not frame.isna().any(axis=None):
         return frame
+    found = np.unique(series)
+    last = past.covariates.iloc[past.offsets[found + 1] - 1]
+    joined = [_joined(last[label], frame[label]) for label in frame.columns]
+    series, steps = np.append(found, series), np.append(np.full(len(found), -1), steps)
     order = np.lexsort((steps, series))
-    starts = np.flatnonzero(np.diff(series[order], prepend=-1))
-    offsets = np.append(starts, len(order))
-    ids = None if past.ids is None else past.ids[series[order][starts]]
+    offsets = np.append(np.flatnonzero(np.diff(series[order], prepend=-1)), len(order))
     filled = missing.fill_covariates(
-        frame.take(order),
+        pd.concat(joined, axis=1).set_axis(frame.columns, axis=1).take(order),
         np.arange(len(order)),
         offsets,
         roles.missing,
-        Rows("X", None, offsets, ids),
+        Rows("X", None, offsets),
     )
-    return filled.take(np.argsort(order)).reset_index(drop=True)
+    return filled.take(np.argsort(order)[len(found) :]).reset_index(drop=True)
+
+
+def _joined(before: pd.Series, column: pd.Series) -> pd.Series:
+    """One after the other, as numbers if both are."""
+    if is_number(before) and is_number(column):
+        parts = [part.to_numpy(np.float64, na_value=np.nan) for part in (before, column)]
+        return pd.Series(np.concatenate(parts))
+    return pd.concat([before.astype(object), column.astype(object)], ignore_index=True)
 
 
 def _table(X: Any, past: Panel, roles: Roles) -> pd.DataFrame:
     """The covariates of `X`, under the names that they had in training."""
     assert past.covariates is not None
     columns: Any = past.covariates.columns
-    if isinstance(columns, pd.RangeIndex):
-        frame = X if isinstance(X, pd.DataFrame) else numbered_columns(X, "X")
-        check_count(frame.shape[1], len(columns), "X")
-        return frame.set_axis(columns, axis=1)
+    numbered = columns.equals(pd.RangeIndex(len(columns)))
+    if numbered and not isinstance(X, pd.DataFrame):
+        X = numbered_columns(X, "X")
+    if isinstance(columns, pd.RangeIndex):  # those of an array
+        check_count(X.shape[1], len(columns), "X")
+        return X.set_axis(columns, axis=1)
     if isinstance(X, pd.DataFrame):
         keys = roles.id_col, roles.time_col
         optional = {*keys, *roles.targets, *(past.names or ()), *past.past, *past.static}
@@ -209,11 +222,12 @@ def _check_static(table: pd.DataFrame, past: Panel, series: np.ndarray) -> None:
     for label in past.static:
         if label not in table.columns or not len(table):
             continue
+        there = np.flatnonzero(table[label].notna())
         given = table[label].to_numpy(object)
         known = past.covariates[label].iloc[past.offsets[1:] - 1].to_numpy(object)[series]
-        differ = (given != known) & table[label].notna().to_numpy()
+        differ = given[there] != known[there]
         if differ.any():
-            row = int(np.argmax(differ))
+            row = int(there[np.argmax(differ)])
             raise ValueError(
                 f"Row {row} of X has {given[row]!r} in column {label!r}, a static covariate, which "
                 f"is {known[row]!r} in the history of {past.label(int(series[row]))}. Leave the "

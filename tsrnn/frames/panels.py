@@ -256,9 +256,11 @@ class Panel:
             index = self._future_index(series, steps)
         columns = pd.Index(labels, name=name)
         if several:
-            numbers = pd.RangeIndex(self.n_targets)
-            columns = pd.MultiIndex.from_product(
-                [numbers if self.columns is None else self.columns, columns]
+            above = pd.RangeIndex(self.n_targets) if self.columns is None else self.columns
+            levels = [above.get_level_values(level) for level in range(above.nlevels)]
+            levels = [level.repeat(len(labels)) for level in levels]
+            columns = pd.MultiIndex.from_arrays(
+                [*levels, [*labels] * self.n_targets], names=[*above.names, name]
             )
         return pd.DataFrame(flat, index=index, columns=columns)
 
@@ -276,7 +278,7 @@ class Panel:
         `forecast` is what `wrap` made for the rows `X`; without `y` those hold what came true.
         Raises a ValueError if `y` or the `weights` of the rows have an index that is not theirs.
         """
-        name = "X" if y is None else "y"
+        name, alone = "X" if y is None else "y", y is None and self.covariates is not None
         X, pandas = as_pandas(X), pd.Series | pd.DataFrame
         y = X if y is None else as_pandas(y)
         rows, whose = (forecast, "predict(X)") if isinstance(forecast, pandas) else (X, "X")
@@ -286,10 +288,12 @@ class Panel:
         if self.kind == "long":
             self._check_same_keys(X, y)
             forecast = forecast[list(self.names or ())]
-        if not isinstance(y, pd.DataFrame) or self.kind not in ("frame", "long"):
+        if alone and (self.names in (None, (None,)) or not isinstance(y, pd.DataFrame)):
+            raise ValueError("X holds covariates; pass y as well, which tells what came true.")
+        if not isinstance(y, pd.DataFrame) or not (alone or self.kind in ("frame", "long")):
             return y, forecast
-        columns = list(self.names or ())
-        absent = [label for label in columns if label not in y.columns]
+        columns, labels = list(self.names or ()), list(y.columns)
+        absent = [label for label in columns if label not in labels]
         if absent:
             what = "; pass y" * (name == "X")
             raise ValueError(f"{name} has no column {absent} that would tell what came true{what}.")

@@ -308,7 +308,7 @@ def _check_no_leak(
 ) -> None:
     """Refuse a target that is also known in advance."""
     for place, label in enumerate(columns):
-        if label not in covariates.columns or label in roles.past_covariates:
+        if label not in list(covariates.columns) or label in roles.past_covariates:
             continue
         known, target = covariates[label], values[:, place]
         if is_number(known):

@@ -75,7 +75,8 @@ def read_covariates(X: Any, name: str) -> pd.DataFrame:
     Parameters
     ----------
     X : DataFrame, 2-D array or nested list
-        One row a time step; the columns of an array are numbered.
+        One row a time step; the columns of an array are numbered, by a RangeIndex. Those of a
+        frame have names, even if these are numbers.
     name : str
         What error messages call it.
 
@@ -86,14 +87,18 @@ def read_covariates(X: Any, name: str) -> pd.DataFrame:
     """
     if isinstance(X, pd.DataFrame):
         check_unique(X, name)
+        columns: pd.Index = X.columns.copy()
+        if isinstance(columns, pd.RangeIndex):
+            columns = pd.Index(columns.to_numpy(), name=columns.name)
     else:
         X = numbered_columns(X, name)
+        columns = X.columns
     X = X.copy(deep=False)
     for place in np.flatnonzero([pd.api.types.is_object_dtype(dtype) for dtype in X.dtypes]):
         X.isetitem(place, _of_one_kind(X.iloc[:, place]))
     for label, column in X.items():
         _check_covariate(column, f"Column {label!r} of {name}")
-    return X.set_axis(pd.RangeIndex(len(X))).set_axis(X.columns.copy(), axis=1)
+    return X.set_axis(pd.RangeIndex(len(X))).set_axis(columns, axis=1)
 
 
 def numbered_columns(X: Any, name: str) -> pd.DataFrame:

@@ -1,0 +1,134 @@
+"""What a forecaster learns from: the windows of a panel, and what each forecast counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tsrnn.frames import Panel
+from tsrnn.linear import ridge
+from tsrnn.model import Model
+from tsrnn.network import Network
+from tsrnn.training import Examples
+from tsrnn.windows import (
+    most_origins,
+    sequences,
+    split_validation,
+    window_starts,
+    windows_of,
+    without_gaps,
+)
+
+
+def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
+    """The windows to learn from, and perhaps some to validate on."""
+    network = model.network
+    lookback, channels = network.lookback, model.channels
+    lead, block = network.architecture.lead, network.architecture.horizon
+    firsts = np.arange(channels) * panel.n_rows
+    offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
+    gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
+    parts = _parts(offsets, panel, network.n_series)
+    steps = lead, lookback, block
+    pairs = [_windows_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
+    training, validation = map(list, zip(*pairs, strict=True))
+    weights = None
+    if panel.weights is not None:
+        weights = np.tile(panel.weights, channels)
+        for (whose, part), learned, validated in zip(parts, training, validation, strict=True):
+            forecasts = (learned + lookback - part[0], validated + lookback - part[0])
+            _make_relative(weights[part[0] : part[-1]], forecasts, block, whose)
+        weights = weights.astype(network.dtype)
+    origins, burn_in = 1, None
+    if forecaster.supervision == "sequence":
+        every, burn_in = np.sort(np.concatenate(training)), _burn_in_of(forecaster, lookback)
+        origins = min(burn_in, most_origins(every, offsets))
+        training = [sequences(some, origins) for some in training]
+    series = model.rows(panel, model.scaler)
+    return Examples(series, training, validation if validate else None, weights, origins, burn_in)
+
+
+def _burn_in_of(forecaster: Any, lookback: int) -> int:
+    """Steps of a run along the series up to its first forecast."""
+    burn_in = lookback if forecaster.burn_in is None else int(forecaster.burn_in)
+    if burn_in > lookback:
+        raise ValueError(
+            f"burn_in={burn_in} is longer than lookback {lookback}, which is all that a forecast "
+            "reads; take at most that."
+        )
+    return burn_in
+
+
+def _parts(offsets: np.ndarray, panel: Panel, n_series: int | None) -> list[tuple[str, np.ndarray]]:
+    """What each network learns from: all series, or its own; for messages, and by offsets."""
+    if n_series is None:
+        return [("", offsets)]
+    labels = [f" of {panel.label(number)}" for number in range(panel.n_series)]
+    return [
+        (labels[number % panel.n_series], offsets[number : number + 2])
+        for number in range(n_series)
+    ]
+
+
+def _windows_of(
+    forecaster: Any,
+    offsets: np.ndarray,
+    gaps: np.ndarray | None,
+    steps: tuple[int, int, int],
+    validate: bool,
+    whose: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts of the windows of some series: to learn from, to validate on (perhaps none).
+
+    ``steps`` are those in front of a window, in it, and of its forecast; ``whose`` is for messages.
+    """
+    lead, lookback, block = steps
+    training = window_starts(offsets, lead + lookback, block) + lead
+    validation = training[:0]
+    if validate:
+        fraction = float(forecaster.validation_fraction)
+        training, validation = split_validation(training, offsets, fraction, block, whose)
+    if gaps is not None:
+        training = without_gaps(training, gaps, lookback, block)
+        validation = without_gaps(validation, gaps, lookback, block)
+        if not len(training) or (validate and not len(validation)):
+            gaps = gaps[offsets[0] : offsets[-1]]
+            raise ValueError(
+                f"No window{whose} is left whose target (horizon {block}) has no gap: "
+                f"{gaps.sum()} of {len(gaps)} rows are missing. Use "
+                "missing='interpolate', or a shorter horizon."
+            )
+    return training, validation
+
+
+def start_at_linear_model(network: Network, examples: Examples) -> None:
+    """With a skip path, have an untrained network forecast what the linear model does."""
+    if network.architecture.skip:
+        series, weights = examples.series, examples.weights
+        training = [windows_of(runs, examples.origins) for runs in examples.training]
+        network.start_at([ridge(network, series, starts, weights) for starts in training])
+
+
+def _make_relative(
+    weights: np.ndarray, firsts: tuple[np.ndarray, np.ndarray], block: int, whose: str
+) -> None:
+    """Bring the mean weight of all forecasts that are learned from to 1, in place.
+
+    Forecasts begin at the rows `firsts`: those to learn from, and those to validate on, if any.
+    """
+    learned, validated = (_times_forecast(some, block, len(weights)) for some in firsts)
+    for times, purpose in ((learned, "learn from"), (validated, "validate on")):
+        if times.any() and not weights[times > 0].any():
+            raise ValueError(
+                f"sample_weight is 0 in all {(times > 0).sum()} rows{whose} that there are to "
+                f"{purpose} (of {len(weights)}; the others are not forecast)."
+            )
+    weights /= weights[learned > 0].max()  # then their sum is finite, whatever the unit
+    weights /= np.average(weights, weights=learned)
+
+
+def _times_forecast(firsts: np.ndarray, block: int, rows: int) -> np.ndarray:
+    """How many of the forecasts hold each row."""
+    begun, ended = (np.bincount(place, minlength=rows + 1) for place in (firsts, firsts + block))
+    return np.cumsum(begun - ended)[:-1]
