@@ -26,6 +26,13 @@ from tsrnn.baselines import season_length, seasonal_naive
         ("90min", 16),
         ("s", 86_400),
         ("ms", 1),
+        ("7D", 52),
+        ("24h", 7),
+        ("1440min", 7),
+        ("48h", 1),
+        ("WOM-3FRI", 12),
+        (pd.DateOffset(months=1), 12),
+        (pd.DateOffset(months=3), 4),
     ],
 )
 def test_season_of_a_date_range(freq, season):

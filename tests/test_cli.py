@@ -257,6 +257,13 @@ def test_the_standard_input(capsys, monkeypatch):
             "--tz UTC converts dates with UTC offsets, and '2024",
         ),
         (f"{','.join('abcdefghij')}\n{'1,' * 9}1\n", [], "'g', 'h', ... (10 in all); name one"),
+        ("t,v,v\n2024-01,1,2\n", ["--target", "v"], "its header names 'v' 2 times"),
+        ("2024-01-01,1\n2024-01-02,2\n", [], "its first line holds the date '2024-01-01', where"),
+        ("v\n1\n\n3\n\n", [], "column 'v', data row 2: no value (1 of 3 rows)"),
+        ("t,v\n2024-01,-$10\n", [], "'-$10' is not a number; write it as -10"),
+        ("t,v\n2024-01,- 10\n", [], "'- 10' is not a number; write it as -10"),
+        ("t,v\n2024-01,(10)\n", [], "'(10)' is not a number"),
+        ("t;v\n2024-01-01;2000,05\n", [], "'2000,05' is not a number; --decimal , reads it as"),
     ],
 )
 def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, message):
@@ -264,6 +271,15 @@ def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, messa
     error = error_of(capsys, "forecast", csv(text), *options, "--out", str(out))
     assert message in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize("ending", ["gz", "zip", "xz", "bz2"])
+def test_a_damaged_compressed_file(capsys, tmp_path, ending):
+    whole, damaged = tmp_path / f"whole.csv.{ending}", tmp_path / f"damaged.csv.{ending}"
+    monthly().to_csv(whole)
+    damaged.write_bytes(whole.read_bytes()[:60])
+    message = f"{damaged} cannot be decompressed: "
+    assert error_of(capsys, "forecast", str(damaged)).startswith(message)
 
 
 def test_a_missing_file(capsys):
@@ -296,7 +312,7 @@ def test_columns_of_no_file(capsys):
         ),
         (
             lambda table: table.assign(when=table["when"] + pd.to_timedelta(table.index**2, "h")),
-            "The time stamps of column 'when' are irregular: the step from row 0",
+            "The time stamps of column 'when' are irregular: the step from data row 1",
         ),
         (lambda table: table[:1], "column 'when': one date tells no step; --freq names it"),
         (
@@ -353,6 +369,7 @@ def test_too_little_left_to_fit_on(csv, capsys):
         (["--out", "."], ". exists and is not a file"),
         (["--plot", "forecast.xyz"], "forecast.xyz: a picture's name ends in ."),
         (["--plot", "forecast"], "forecast: a picture's name ends in ."),
+        (["--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png; give the"),
     ],
 )
 def test_what_could_not_be_written_is_said_before_training(

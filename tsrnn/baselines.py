@@ -14,7 +14,7 @@ __all__ = ["season_length", "seasonal_naive"]
 # week of days, a day of anything shorter.
 _STEPS = {
     **dict.fromkeys(["Q", "QE", "QS", "BQE", "BQS"], 4),
-    **dict.fromkeys(["M", "ME", "MS", "BME", "BMS", "CBME", "CBMS"], 12),
+    **dict.fromkeys(["M", "ME", "MS", "BME", "BMS", "CBME", "CBMS", "WOM", "LWOM"], 12),
     **dict.fromkeys(["SME", "SMS"], 24),
     "W": 52,
     "D": 7,
@@ -23,6 +23,10 @@ _STEPS = {
     "min": 24 * 60,
     "s": 24 * 60 * 60,
 }
+
+
+# What a season of each is a step of.
+_LONGER = {"D": "W", "h": "D", "min": "D", "s": "D"}
 
 
 def season_length(freq: str | None) -> int:
@@ -45,10 +49,14 @@ def season_length(freq: str | None) -> int:
     >>> season_length("MS"), season_length("W-SUN"), season_length("30min"), season_length(None)
     (12, 52, 48, 1)
     """
-    parts = re.match(r"(\d*)([A-Za-z]+)", freq or "")
+    freq = re.sub(r"<DateOffset: months=(\d+)>", r"\1MS", freq or "")  # on any day of the month
+    parts = re.match(r"(\d*)([A-Za-z]+)", freq)
     if parts is None:
         return 1
-    season = Fraction(_STEPS.get(parts[2], 1), int(parts[1] or 1))
+    unit, count = parts[2], int(parts[1] or 1)
+    season = Fraction(_STEPS.get(unit, 1), count)
+    if season == 1 and unit in _LONGER:  # a step as long as the season has one of its own
+        return _STEPS[_LONGER[unit]]
     return int(season) if season.denominator == 1 else 1
 
 

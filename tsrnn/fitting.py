@@ -246,8 +246,11 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
         )
     if (panel.targets < 0).any():
         row, column = np.argwhere(panel.targets < 0)[0]
+        of = f", column {(panel.names or range(panel.n_targets))[column]!r}," * (
+            panel.n_targets > 1
+        )
         raise ValueError(
-            f"loss={forecaster.loss!r} is for counts, from 0 on: {panel.where(int(row))} holds "
+            f"loss={forecaster.loss!r} is for counts, from 0 on: {panel.where(int(row))}{of} holds "
             f"{panel.targets[row, column]:g}. Use another loss, such as 'gaussian' or 'student_t'."
         )
 

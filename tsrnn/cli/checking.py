@@ -86,7 +86,7 @@ def _all_steps(dates: pd.DatetimeIndex, freq: str | None, missing: str) -> pd.In
     place = f"column {dates.name!r}"
     if len(dates) == 1 and freq is None:
         raise ValueError(f"{place}: one date tells no step; --freq names it")
-    rows = Rows(place, dates, np.array([0, len(dates)]))
+    rows = Rows(place, dates, np.array([0, len(dates)]), word="data row", first_row=1)
     try:
         timeline, numbers = read_times(rows, freq, gaps=True)
     except ValueError as error:

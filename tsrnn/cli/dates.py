@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -27,6 +28,8 @@ def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
     """Whether a column of text begins with a date; a number may be a year, or a price."""
     texts = column.dropna().head(1)
     if texts.empty or pd.api.types.is_numeric_dtype(column):
+        return False
+    if re.fullmatch(r"[-+]?\d+,\d+", str(texts.iloc[0])):  # a decimal comma
         return False
     date = _dates_where_any(texts, format=date_format).iloc[0]
     return not pd.isna(date) and date.year >= _FIRST_YEAR

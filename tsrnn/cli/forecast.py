@@ -97,6 +97,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise ValueError(f"{path} exists and is not a file")
         if args.file is not None and path.resolve() == args.file.resolve():
             raise ValueError(f"{path} is the series itself; write the result elsewhere")
+    if args.out and args.plot and args.out.resolve() == args.plot.resolve():
+        raise ValueError(f"--out and --plot both name {args.out}; give the picture another name")
     if args.plot:
         formats = picture_formats()
         if args.plot.suffix[1:].lower() not in formats:

@@ -153,10 +153,11 @@ def _cure(text: str, decimal: str) -> str:
     """What to do about a number with a decimal comma, thousands set apart, a currency or a unit."""
     if decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
         return f"; --decimal , reads it as {text.replace(',', '.')}"
-    found = re.fullmatch(r"\D*?([-+]?\d[\d.,]*)\D*", text)
-    if found is None:
+    found = re.fullmatch(r"(\D*?)(\d[\d.,]*)\D*", text)
+    if found is None or "(" in found[1]:  # which may be how a negative number is written
         return ""
-    number = found[1]
+    sign = "-" if re.search("[-\u2212]", found[1]) else ""
+    number = sign + found[2]
     last = "," if number.rfind(",") > number.rfind(".") >= 0 else "."
     bare = number.translate({ord(mark): None for mark in ".," if mark != last})
     return f"; write it as {bare.replace(last, decimal)}" if bare.count(last) < 2 else ""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import io
+import lzma
+import re
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 
 __all__ = ["Dialect", "read_table"]
 
+_Source: TypeAlias = Callable[[], Path | io.BytesIO]
+
+_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}.*|\d{1,2}([-/.])\d{1,2}\2\d{4}.*")
+_DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
 
@@ -62,12 +71,14 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
     source = _source(path)
     try:
         sep = dialect.sep or _separator(path, source, dialect)
+        names = _header(path, source, sep, dialect)
         table = pd.read_csv(
             source(),
             sep=sep,
             decimal=dialect.decimal or ".",
             encoding=dialect.encoding,
             dtype=dict.fromkeys(text_columns, str),
+            skip_blank_lines=len(names) > 1,  # of a single column they are missing values
         )
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -78,6 +89,10 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
         raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
     except pd.errors.ParserError as error:
         raise ValueError(f"{path} does not read as CSV: {error}") from error
+    except _DAMAGED as error:
+        raise ValueError(f"{path} cannot be decompressed: {error}") from error
+    if len(names) == 1:  # blank lines at the end are none
+        table = table.loc[: table.iloc[:, 0].last_valid_index()]
     if table.empty:
         raise ValueError(f"{path} has a header but no rows")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
@@ -88,7 +103,27 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
     return table
 
 
-def _source(path: Path) -> Callable[[], Path | io.BytesIO]:
+def _header(path: Path, source: _Source, sep: str, dialect: Dialect) -> list[str]:
+    """The names in the first line, which pandas would make differ, and take numbers for."""
+    first = pd.read_csv(
+        source(), sep=sep, encoding=dialect.encoding, header=None, nrows=1, dtype=str
+    )
+    names = first.iloc[0].dropna().tolist()
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise ValueError(
+            f"{path}: its header names {repeated[0]!r} {names.count(repeated[0])} times"
+        )
+    dates = [name for name in names if _DATE.fullmatch(name.strip())]
+    if dates:
+        raise ValueError(
+            f"{path}: its first line holds the date {dates[0]!r}, where it should name the "
+            "columns, such as day,sales; below it there is one row a step"
+        )
+    return names
+
+
+def _source(path: Path) -> _Source:
     """What gives the file from its beginning each time: a pipe can be read only once."""
     if path.is_file():
         return lambda: path
@@ -96,7 +131,7 @@ def _source(path: Path) -> Callable[[], Path | io.BytesIO]:
     return lambda: io.BytesIO(contents)
 
 
-def _separator(path: Path, source: Callable[[], Path | io.BytesIO], dialect: Dialect) -> str:
+def _separator(path: Path, source: _Source, dialect: Dialect) -> str:
     """The one that makes most columns of the header; a comma where there is only one column."""
     counts = {
         sep: len(pd.read_csv(source(), sep=sep, encoding=dialect.encoding, nrows=0).columns)

@@ -143,7 +143,8 @@ class CovariateEncoder:
         rows = np.zeros((len(targets), columns.width), targets.dtype)
         rows[:, : columns.targets] = targets
         first = columns.targets
-        rows[:, first : first + columns.past] = self._scaled(frame, self.past_numbers, 0)
+        past = self._scaled(frame, self.past_numbers, 0, targets.dtype, where)
+        rows[:, first : first + columns.past] = past
         for place, label in enumerate(self.past_categories, columns.numbers):
             rows[:, place] = self._codes(frame, label, where)
         rows[:-1, columns.known_places] = self.known(frame, targets.dtype, where)[1:]
@@ -153,11 +154,19 @@ class CovariateEncoder:
         self, frame: pd.DataFrame, dtype: np.dtype | str, where: Callable[[int], str] = _WHERE
     ) -> np.ndarray:
         """What is known in advance of some rows: numbers, then codes, of shape (rows, columns)."""
-        numbers = self._scaled(frame, self.known_numbers, len(self.past_numbers))
+        past = len(self.past_numbers)
+        numbers = self._scaled(frame, self.known_numbers, past, dtype, where)
         codes = [self._codes(frame, label, where) for label in self.known_categories]
         return np.column_stack([numbers, *codes]).astype(dtype)
 
-    def _scaled(self, frame: pd.DataFrame, labels: list[Hashable], first: int) -> np.ndarray:
+    def _scaled(
+        self,
+        frame: pd.DataFrame,
+        labels: list[Hashable],
+        first: int,
+        dtype: np.dtype | str,
+        where: Callable[[int], str],
+    ) -> np.ndarray:
         for label in labels:
             if not is_number(frame[label]):
                 raise TypeError(
@@ -165,7 +174,17 @@ class CovariateEncoder:
                     "training it held numbers."
                 )
         part = slice(first, first + len(labels))
-        return (_values(frame, labels) - self.mean[part]) / self.deviation[part]
+        values = _values(frame, labels)
+        scaled = (values - self.mean[part]) / self.deviation[part]
+        large = np.abs(scaled) > np.finfo(dtype).max
+        if large.any():
+            row, place = np.argwhere(large)[0]
+            raise ValueError(
+                f"Column {labels[place]!r} has {values[row, place]:g} in {where(int(row))}, which "
+                f"is too large for the network's {np.dtype(dtype)}: it learned from values of "
+                f"about {self.mean[part][place]:.3g}."
+            )
+        return scaled
 
     def _codes(
         self, frame: pd.DataFrame, label: Hashable, where: Callable[[int], str]

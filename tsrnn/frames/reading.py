@@ -187,7 +187,10 @@ def _read_weights(sample_weight: Any, parts: _Parts) -> np.ndarray | None:
     if sample_weight is None:
         return None
     length = len(parts.values)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must hold numbers: {error}.") from error
     if weights.shape != (length,):
         raise ValueError(
             f"sample_weight must have a number for each of the {length} rows; its shape is "

@@ -29,6 +29,10 @@ class Rows:
         The row of the input that each row was; None if they came in this order.
     once : str
         Code that keeps one row for each stamp.
+    word : str
+        What messages call a row.
+    first_row : int
+        What they call the first one.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Rows:
     ids: pd.Index | None = None
     order: np.ndarray | None = None
     once: str = ""
+    word: str = "row"
+    first_row: int = 0
 
     @property
     def lengths(self) -> np.ndarray:
@@ -58,8 +64,8 @@ class Rows:
         return self.index[self.offsets[number] : self.offsets[number + 1]]
 
     def input_row(self, row: int) -> int:
-        """The row of the input that a row was."""
-        return row if self.order is None else int(self.order[row])
+        """What messages call the row of the input that a row was."""
+        return self.first_row + (row if self.order is None else int(self.order[row]))
 
     def label(self, number: int) -> str:
         """How messages name a series of these data."""
@@ -69,7 +75,7 @@ class Rows:
         """How messages say where a row stands."""
         stamp = "" if self.index is None else f" ({self.index[row]})"
         of = "" if self.ids is None else f" of {series_label(self.ids, self.series_of(row))}"
-        return f"row {self.input_row(row)}{stamp}{of}"
+        return f"{self.word} {self.input_row(row)}{stamp}{of}"
 
 
 def series_label(ids: pd.Index | None, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -197,8 +198,10 @@ def _given_frequency(index: pd.DatetimeIndex, freq: Any) -> pd.offsets.BaseOffse
     try:
         offset = to_offset(freq)
     except (TypeError, ValueError) as error:
+        advice = re.search(r"(Please use|Did you mean) [^.?\"]+[.?]", str(error))
         raise ValueError(
             f"freq={freq!r} is no frequency that pandas knows, such as 'h', 'D', 'W-SUN' or 'MS'."
+            f"{f' {advice[0]}' if advice else ''}"
         ) from error
     if offset.n < 1:
         raise ValueError(f"freq={freq!r} must lead forward in time.")
@@ -220,14 +223,14 @@ def _steps_of(index: pd.DatetimeIndex) -> Iterator[pd.offsets.BaseOffset]:
 def _elected(index: pd.DatetimeIndex, hint: Any) -> pd.offsets.BaseOffset:
     """What most short stretches of an index with gaps say; the hint if they say nothing.
 
-    They have six stamps, so that each has a weekend in it.
+    They have six stamps, so that each has a weekend in it; or three, where none of six has a step.
     """
-    size = min(6, max(3, len(index) // 2))
-    stretches = (index[i : i + size] for i in range(min(_STRETCHES, len(index) - size + 1)))
-    votes = Counter(step for stretch in stretches for step in islice(_steps_of(stretch), 1))
-    for step, _ in votes.most_common():
-        if _fits(index[:1], step):
-            return step
+    for size in (min(6, max(3, len(index) // 2)), 3):
+        stretches = (index[i : i + size] for i in range(min(_STRETCHES, len(index) - size + 1)))
+        votes = Counter(step for stretch in stretches for step in islice(_steps_of(stretch), 1))
+        for step, _ in votes.most_common():
+            if _fits(index[:1], step):
+                return step
     if isinstance(hint, pd.offsets.BaseOffset):
         return hint
     span = pd.Timedelta(_commonest_step(index), index.unit)
@@ -336,8 +339,8 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
         return ValueError(
-            f"The time stamps of {name} do not follow frequency {step}: row {place} ({index[0]}) "
-            "is not on it."
+            f"The time stamps of {name} do not follow frequency {step}: {rows.word} {place} "
+            f"({index[0]}) is not on it."
         )
     before = rows.input_row(int(rows.offsets[series]) + row - 1)
     span = ticks_of(index)[row] - ticks_of(index)[row - 1]
@@ -345,10 +348,11 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     if isinstance(index, pd.DatetimeIndex):
         span = pd.Timedelta(span, index.unit)
         code = f", for example with {name}.resample(...).mean()" * (rows.ids is None)
+        code += ", or name the frequency by freq"
     return ValueError(
-        f"The time stamps of {name} are irregular: the step from row {before} ({index[row - 1]}) "
-        f"to row {place} ({index[row]}) is {span}, but the frequency is {step}. Bring them to a "
-        f"constant step first{code}."
+        f"The time stamps of {name} are irregular: the step from {rows.word} {before} "
+        f"({index[row - 1]}) to {rows.word} {place} ({index[row]}) is {span}, but the frequency is "
+        f"{step}. Bring them to a constant step first{code}."
     )
 
 
@@ -366,5 +370,6 @@ def _gaps(
     return ValueError(
         f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
         f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
-        'have both done by missing="ffill", "interpolate" or "mask".'
+        'have both done by missing="ffill", "interpolate" or "mask"; if they have another '
+        "frequency, name it by freq."
     )

@@ -98,7 +98,8 @@ class Timeline(ABC):
         series = np.arange(len(self.anchors))
         now, then = (each.stamps(np.zeros_like(series), series) for each in (self, other))
         if len(now):
-            _check_same_kind(other, now, "history", f"The training data end at {then[0]}.")
+            end = f"The training data end at {then[0]}."
+            _check_same_kind(other, now, "history", "the training data have", end)
         later, earlier = other.numbers(now, series), self.numbers(then, series)
         off = np.flatnonzero((later < 0) & (earlier < 0))
         if len(off):
@@ -140,7 +141,7 @@ class Timeline(ABC):
             A stamp that is missing, not after the end, off the frequency or in another zone.
         """
         first = int(series[0]) if len(series) else 0
-        _check_same_kind(self, stamps, name, self._end(first, label(first)))
+        _check_same_kind(self, stamps, name, "the history has", self._end(first, label(first)))
         steps = self.numbers(stamps, series) - 1
         if (steps < 0).any():
             row = int(np.argmax(steps < 0))
@@ -455,11 +456,12 @@ def _kind(index: pd.Index) -> str:
     return "integers" if is_integer(index) else f"dtype {index.dtype}"
 
 
-def _check_same_kind(timeline: Timeline, rows: Any, name: str, end: str) -> None:
+def _check_same_kind(timeline: Timeline, rows: Any, name: str, other: str, end: str) -> None:
+    """Refuse rows whose index is of another type than those that the `other` has."""
     anchors = timeline.anchors
     if _kind(anchors) != _kind(rows):
         raise TypeError(
-            f"{name} must have an index of {_kind(anchors)}, as the history has, not of "
+            f"{name} must have an index of {_kind(anchors)}, as {other}, not of "
             f"{_kind(rows)}. {end}"
         )
     check_stamps(rows, name)
@@ -468,11 +470,11 @@ def _check_same_kind(timeline: Timeline, rows: Any, name: str, end: str) -> None
         how = "tz_localize" if ours is None or theirs is None else "tz_convert"
         zone = None if ours is None else str(ours)
         raise ValueError(
-            f"{name} has time zone {theirs}, the history {ours}; bring it there with "
+            f"{name} has time zone {theirs}, {other} {ours}; bring it there with "
             f"{how}({zone!r}). {end}"
         )
     if isinstance(anchors, pd.PeriodIndex) and anchors.dtype != rows.dtype:
         raise ValueError(
-            f"{name} has dtype {rows.dtype}, the history {anchors.dtype}; bring it there with "
+            f"{name} has dtype {rows.dtype}, {other} {anchors.dtype}; bring it there with "
             f"asfreq({anchors.freqstr!r}). {end}"
         )
