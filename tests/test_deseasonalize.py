@@ -127,6 +127,14 @@ def test_quantiles_and_draws_have_the_season():
     assert np.abs(forecaster.sample(500, random_state=0).mean(axis=1) - mean).max() < 20
 
 
+def test_a_history_of_another_kind_is_held_against_the_training_data():
+    forecaster = small(deseasonalize=7).fit(daily())
+    with pytest.raises(TypeError, match="as the training data have, not of periods"):
+        forecaster.predict(history=daily().to_period("D"))
+    with pytest.raises(ValueError, match="time zone UTC, the training data have None"):
+        forecaster.predict(history=daily().tz_localize("UTC"))
+
+
 def test_learning_goes_on_at_the_right_step():
     season = np.array([3.0, -1, 4, -1, 5, -9, 2])
     series = pd.Series(np.resize(season, 90), daily(90).index)

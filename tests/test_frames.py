@@ -1,7 +1,6 @@
 """frames.py: what is accepted, what is refused and in which words, and the way back."""
 
 import pickle
-import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from small import says
 
 from tsrnn.frames.future import read_future
 from tsrnn.frames.panels import Roles
@@ -17,11 +17,6 @@ from tsrnn.frames.reading import read_history, read_training
 
 MONTHS = pd.date_range("2020-01-01", periods=4, freq="MS", name="month")
 DAYS = pd.date_range("2024-01-01", periods=10, freq="D")
-
-
-def says(*words):
-    """A pattern for messages that hold all these words."""
-    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
 
 
 def read(data, freq=None):

@@ -1,23 +1,17 @@
 """missing.py: what is filled, with what, and never from another series."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import daily, says, small
 
 from tsrnn.frames.panels import Roles
 from tsrnn.frames.reading import read_history, read_training
 
 HOLES = {"ffill": Roles(missing="ffill"), "interpolate": Roles(missing="interpolate")}
 HOLES["mask"] = Roles(missing="mask")
-
-
-def says(*words):
-    """A pattern for messages that hold all these words."""
-    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
 
 
 def filled_by_pandas(frame, freq, how):
@@ -177,6 +171,18 @@ def test_a_short_history_with_gaps_has_the_frequency_of_the_training_data():
     days = pd.date_range("2024-01-01", periods=90, freq="D").delete(50)
     with pytest.raises(ValueError, match=says("a row every 1 day", "every 31 days")):
         read_history(pd.Series(1.0, days), None, fitted, HOLES["ffill"])
+
+
+def test_missing_may_be_set_after_the_fit():
+    forecaster = small(horizon=2).fit(daily())
+    holes = daily().mask(np.arange(60) == 57)
+    with pytest.raises(ValueError, match="missing values"):
+        forecaster.predict(history=holes)
+    filled = forecaster.predict(history=holes.ffill())
+    forecaster.set_params(missing="ffill")
+    pd.testing.assert_series_equal(forecaster.predict(history=holes), filled)
+    with pytest.raises(ValueError, match="'missing' parameter"):
+        forecaster.set_params(missing="fill").predict(history=holes)
 
 
 def test_a_static_number_stays_exactly_what_it_is():

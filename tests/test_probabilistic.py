@@ -158,6 +158,12 @@ def test_units_of_relative_errors_do_not_matter(loss):
     assert other.loss_curve_ == pytest.approx(one.loss_curve_, rel=1e-9)
 
 
+def test_negative_counts_are_found():
+    frame = daily_frame().assign(b=lambda frame: -frame["b"])
+    with pytest.raises(ValueError, match=says("row -60 of the series, column 'b', holds -")):
+        small(loss="poisson").fit(frame)
+
+
 def test_columns_of_several_levels_get_one_more():
     frame = pd.concat({"north": daily_frame()}, axis=1, names=["region", "shop"])
     found = small(loss="gaussian").fit(frame).predict_quantiles([0.1, 0.9])

@@ -246,3 +246,21 @@ def test_another_optimizer_begins_anew():
     twin._memory.values[:] = 0
     one, other = (each.partial_fit(daily()).predict() for each in (forecaster, twin))
     assert_same_forecast(one, other)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "quantile", "quantiles": np.array([0.1, 0.5, 0.9])},
+        {"seasonal_lags": range(7, 9)},
+        {"seasonal_lags": np.array([7])},
+    ],
+    ids=str,
+)
+def test_parameters_that_are_arrays(tmp_path, options):
+    forecaster = small(**options).fit(daily())
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    pd.testing.assert_series_equal(loaded.predict(), forecaster.predict())
+    for name, value in options.items():
+        assert list(getattr(loaded, name)) == list(getattr(forecaster, name)) == list(value)

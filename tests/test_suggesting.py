@@ -8,6 +8,7 @@ from test_panel_forecasts import long_frame
 
 from tsrnn import RNNForecaster
 from tsrnn.datasets import load_air_passengers, load_taylor_demand
+from tsrnn.losses import LOSSES
 from tsrnn.metrics import mape
 
 
@@ -42,6 +43,38 @@ def test_what_is_suggested_can_be_fitted(more, horizon):
     forecast = suggest(series, horizon, **quick).fit(series).predict()
     assert len(forecast) == horizon
     assert forecast.notna().all()
+
+
+@pytest.mark.parametrize(
+    "settled",
+    [
+        {"strategy": "seq2seq"},
+        {"strategy": "recursive"},
+        {"supervision": "sequence"},
+        {"lookback": 13},
+        {"lookback": 14},
+        {"segment_length": 7, "lookback": 21},
+        {"segment_length": 2},
+        {"segment_length": None, "bidirectional": True},
+        {"seasonal_lags": [28]},
+        {"deseasonalize": 7},
+        {"pooling": "local"},
+        *({"loss": loss} for loss in LOSSES if loss != "mae"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["days", "half-hours", "months"])
+def test_what_is_suggested_goes_with_what_is_settled(kind, settled):
+    series = {
+        "days": daily(300),
+        "half-hours": load_taylor_demand()[:1400],
+        "months": load_air_passengers()[:100],
+    }[kind]
+    quick = {"max_epochs": 1, "windows_per_epoch": 8, "n_members": 1, "hidden_size": 3}
+    forecaster = suggest(series, 14, **quick, **settled)
+    forbids = LOSSES[forecaster.loss]().units in ("size", "counts")
+    assert not (forbids and forecaster.deseasonalize)
+    assert len(forecaster.fit(series).predict()) == 14
 
 
 @pytest.mark.slow

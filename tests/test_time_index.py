@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from small import says
 
 from tsrnn.frames.future import read_future
 from tsrnn.frames.panels import Roles
 from tsrnn.frames.reading import read_training
+from tsrnn.frames.rows import Rows
+from tsrnn.frames.time_index import read_times
 
 ZONES = ["Europe/Berlin", "America/New_York", "UTC"]
 FREQUENCIES = [
@@ -19,11 +22,6 @@ FREQUENCIES = [
     *["BMS", "BME", "WOM-3FRI"],
 ]
 CHANGES = ["2024-03-25", "2024-03-05", "2024-10-21", "2024-10-28"]  # weeks with clock changes
-
-
-def says(*words):
-    """A pattern for messages that hold all these words."""
-    return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
 
 
 def read(index, freq=None):
@@ -384,3 +382,17 @@ def test_flaws_are_seen_anywhere(rows, place):
     cut = rows // 2 if place == "middle" else rows - 2
     with pytest.raises(ValueError, match=says("gaps", str(index[cut]))):
         read(index.delete(cut))
+
+
+def test_months_with_gaps_every_half_year_are_months():
+    months = pd.date_range("2018-01-01", periods=60, freq="MS")
+    rows = Rows("y", months[np.arange(60) % 6 != 5], np.array([0, 50]))
+    timeline, numbers = read_times(rows, gaps=True)
+    assert timeline.step_name == "MS"
+    assert numbers.tolist() == [month for month in range(60) if month % 6 != 5]
+
+
+@pytest.mark.parametrize(("freq", "advice"), [("M", "Please use 'ME'"), ("H", "Did you mean h?")])
+def test_a_name_that_pandas_has_given_up(freq, advice):
+    with pytest.raises(ValueError, match=says(f"freq='{freq}'", advice)):
+        read_times(Rows("y", pd.date_range("2018", periods=3), np.array([0, 3])), freq)

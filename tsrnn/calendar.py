@@ -47,9 +47,10 @@ class CalendarFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
     encoding : {"cyclic", "onehot", "category"}, default="cyclic"
         A sine and a cosine of period 1 day (time_of_day), 60 (minute), 24, 7, 12, 4, or the length
         of this month (day) or year (dayofyear, week), so that December lies next to January; a
-        column of 0 and 1 for each value that the calendar has; or one categorical column with all
-        of these values, of which the forecaster learns an embedding. Flags are one column of 0 and
-        1 in all three.
+        column of 0 and 1 for each value that the calendar has; or one categorical column, which
+        the forecaster embeds: it knows only the values that occur in training, so a month that
+        does not needs another encoding, or ``handle_unknown="ignore"`` there. Flags are one column
+        of 0 and 1 in all three.
     time_col : str, default="ds"
         Column of ``X`` that holds the time stamps; it is kept, as the other columns are. Where
         ``X`` has no such column, its index holds them.

@@ -97,6 +97,9 @@ def to_forecast(
 ) -> tuple[Panel, Future | None]:
     """What is forecast from, and the rows to forecast, if any were named."""
     past, roles = forecaster._model.history, forecaster._roles
+    if forecaster.missing != roles.missing:  # set after the fit, perhaps as a message advised
+        forecaster._validate_params()
+        roles = replace(roles, missing=forecaster.missing)
     if history is not None:
         past = read_history(history, X_history, past, roles)
         past = readable(forecaster, past, forecaster.history_length_)

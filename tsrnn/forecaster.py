@@ -163,7 +163,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         Columns that never change within a series.
     id_col, time_col, target_col : str, default="unique_id", "ds", "y"
         Columns of a long frame: which series a row belongs to, its time, and the target (a list
-        for several targets).
+        for several targets). Of a frame with dates as its index all columns are targets, unless
+        ``target_col`` names some: the others are covariates then. One that is called "y" is named
+        by ``["y"]``.
     freq : str or offset, default=None
         Frequency of the time stamps, where they leave it open.
     missing : {"raise", "ffill", "interpolate", "mask"}, default="raise"

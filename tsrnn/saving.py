@@ -39,7 +39,10 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays["optimizer.memory"] = memory.values
     history = _history_to_parts(model.history, arrays)
     facts = {
-        "parameters": forecaster.get_params(deep=False),
+        "parameters": {
+            name: list(value) if isinstance(value, np.ndarray | range) else value
+            for name, value in forecaster.get_params(deep=False).items()
+        },
         "attributes": {name: getattr(forecaster, name) for name in _ATTRIBUTES},
         "feature_names": _names_of(forecaster),
         "roles": asdict(forecaster._roles),

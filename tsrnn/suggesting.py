@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tsrnn.fitting import roles_of
+from tsrnn.fitting import lags_of, loss_of, roles_of
 from tsrnn.frames import Panel, read_training
 
 # So many series of a panel, and last rows of a series, tell what all are like.
@@ -120,10 +121,17 @@ class Choice(NamedTuple):
     why: str
 
 
-def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
-    """Parameters for series of this nature."""
+def choices(
+    nature: Nature, horizon: int, settled: Mapping[str, Any], units: str
+) -> dict[str, Choice]:
+    """Parameters for series of this nature, that go with those that are settled.
+
+    ``units`` are those in which the loss measures the series.
+    """
+    if "deseasonalize" in settled or units in ("size", "counts"):
+        nature = nature._replace(weekly=False)
     chosen = {"horizon": Choice(horizon, "as asked")}
-    segment = None if nature.weekly else _segment(nature, horizon)
+    segment = None if nature.weekly else _segment(nature, horizon, settled)
     chosen["lookback"] = _lookback(nature, horizon, segment)
     if segment is None:
         chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
@@ -132,7 +140,7 @@ def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
         chosen["segment_length"] = Choice(
             segment, f"the horizon of {horizon} steps is read and forecast in segments of {segment}"
         )
-    need = chosen["lookback"].value + horizon
+    need = (settled.get("lookback") or chosen["lookback"].value) + horizon
     if nature.n_series > 1 and nature.shortest < need:
         why = f"the shortest series has {nature.shortest} rows, {need} are needed"
         chosen["short_series"] = Choice("pad", why)
@@ -144,7 +152,8 @@ def choices(nature: Nature, horizon: int) -> dict[str, Choice]:
         chosen["channels"] = Choice(
             "independent", f"one network learns from all {nature.n_targets} columns"
         )
-    chosen |= _level(nature, segment is not None)
+    if units != "counts":
+        chosen |= _level(nature, segment is not None)
     chosen["loss"] = Choice("mae", "outliers weigh little")
     return chosen | _sizes(nature, segment is not None)
 
@@ -168,12 +177,20 @@ def _level(nature: Nature, segments: bool) -> dict[str, Choice]:
     }
 
 
-def _segment(nature: Nature, horizon: int) -> int | None:
+def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | None:
     """The longest that divides the horizon, up to a season, and fits twice; None if too short."""
+    if "segment_length" in settled:
+        return settled["segment_length"]
+    whole = settled.get("strategy", "direct") == "direct"
+    if not whole or settled.get("supervision", "window") != "window":
+        return None
+    lookback = settled.get("lookback") or 0  # of the length of some segments, too
     most = min(horizon, _room(nature, horizon) // 2)
     if nature.season > 1:
         most = min(most, nature.season)
-    fitting = (size for size in _SEGMENTS if size <= most and horizon % size == 0)
+    fitting = (
+        size for size in _SEGMENTS if size <= most and not (horizon % size or lookback % size)
+    )
     return next(fitting, None)
 
 
@@ -188,7 +205,7 @@ def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
     seasons = 7 if nature.week and not nature.weekly else 4 if season <= 12 and not few else 2
     wanted = max(seasons * season, 2 * horizon, 24 if season == 1 else 0)
     unit = segment or 1
-    steps = min(wanted, _room(nature, horizon)) // unit * unit
+    steps = max(1, min(wanted, _room(nature, horizon)) // unit) * unit
     why = f"{seasons} seasons of {season} steps, or twice the horizon"
     if season == 1:
         why = "twice the horizon, and 24 steps at least, as no season is known"
@@ -256,7 +273,9 @@ class Suggesting:
         forecaster: Any = cls(**{"horizon": horizon, **parameters})
         forecaster._validate_params()
         panel = read_training(X, y, roles_of(forecaster))
-        found = choices(nature_of(panel, horizon), horizon)
+        nature, lead = nature_of(panel, horizon), max(lags_of(forecaster), default=1) - 1
+        nature = nature._replace(length=nature.length - lead, shortest=nature.shortest - lead)
+        found = choices(nature, horizon, parameters, loss_of(forecaster).units)
         chosen = {name: each for name, each in found.items() if name not in parameters}
         forecaster.set_params(**{name: each.value for name, each in chosen.items()})
         forecaster.why = {name: each.why for name, each in chosen.items()}
