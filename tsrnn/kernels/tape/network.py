@@ -7,7 +7,7 @@ from tsrnn.kernels.tape.calls import Tape
 from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import KnownBlock, Layer, Layout, Skip
 from tsrnn.kernels.tape.parallel import ParallelLayers
-from tsrnn.kernels.tape.recorder import ALONE, Crew, Recorder
+from tsrnn.kernels.tape.recorder import ALONE, Crew, Matrix, Recorder
 from tsrnn.kernels.tape.stack import Layers
 from tsrnn.kernels.tape.workspace import Workspace
 
@@ -88,9 +88,9 @@ class Network:
             self.out.multiply(
                 *(run * self.out.rows, self.layout.head_panels),
                 self.feature_panels * lanes + self.layout.sizes.unroll,
-                *(WORKSPACE, self.ws.features + position * self.ws.step, panel),
-                *(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
-                *(WORKSPACE, self.ws.predicted + position * self.ws.step, panel),
+                Matrix(WORKSPACE, self.ws.features + position * self.ws.step, panel),
+                Matrix(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
+                Matrix(WORKSPACE, self.ws.predicted + position * self.ws.step, panel),
             )
         for origin in range(self.origins):
             for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
@@ -103,9 +103,9 @@ class Network:
         self.read_known(block, known, origin)
         self.out.multiply(
             *(self.out.rows, block.panels, block.width),
-            *(WORKSPACE, known, self.ws.panel),
-            *(WEIGHTS, block.weights, block.width * self.layout.lanes),
-            *(WORKSPACE, self.predicted_of(block, origin), self.ws.head_panel),
+            Matrix(WORKSPACE, known, self.ws.panel),
+            Matrix(WEIGHTS, block.weights, block.width * self.layout.lanes),
+            Matrix(WORKSPACE, self.predicted_of(block, origin), self.ws.head_panel),
             1,
         )
 
@@ -130,9 +130,9 @@ class Network:
             to = (predicted, self.ws.head_panel) if alone else (self.ws.skipped, panel)
             self.out.multiply(
                 *(self.out.rows, skip.panels, skip.width),
-                *(WORKSPACE, self.ws.lags, panel),
-                *(WEIGHTS, weights, skip.width * lanes),
-                *(WORKSPACE, *to),
+                Matrix(WORKSPACE, self.ws.lags, panel),
+                Matrix(WEIGHTS, weights, skip.width * lanes),
+                Matrix(WORKSPACE, *to),
                 alone,
             )
             if not alone:
@@ -196,17 +196,17 @@ class Network:
             shift = position * self.ws.step
             self.out.multiply(
                 *(features + self.layout.sizes.tile_rows, panels, run * self.out.rows),
-                *(WORKSPACE, self.ws.features + shift, panel),
-                *(WORKSPACE, self.ws.predicted + shift, panel),
-                *(GRADIENT, self.layout.head_gradient, self.layout.feature_width * lanes),
+                Matrix(WORKSPACE, self.ws.features + shift, panel),
+                Matrix(WORKSPACE, self.ws.predicted + shift, panel),
+                Matrix(GRADIENT, self.layout.head_gradient, self.layout.feature_width * lanes),
                 position > 0,
                 transposed=True,
             )
             self.out.multiply(
                 *(run * self.out.rows, self.feature_panels, panels * lanes),
-                *(WORKSPACE, self.ws.predicted + shift, panel),
-                *(WEIGHTS, self.layout.head_back, panels * lanes * lanes),
-                *(WORKSPACE, self.ws.dfeatures + shift, panel),
+                Matrix(WORKSPACE, self.ws.predicted + shift, panel),
+                Matrix(WEIGHTS, self.layout.head_back, panels * lanes * lanes),
+                Matrix(WORKSPACE, self.ws.dfeatures + shift, panel),
             )
         for origin in range(self.origins):
             for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
@@ -220,9 +220,9 @@ class Network:
             self.read_known(block, known, origin)
         self.out.multiply(
             *(block.width, block.panels, self.out.rows),
-            *(WORKSPACE, known, panel),
-            *(WORKSPACE, predicted, self.ws.head_panel),
-            *(GRADIENT, block.gradient, block.width * lanes),
+            Matrix(WORKSPACE, known, panel),
+            Matrix(WORKSPACE, predicted, self.ws.head_panel),
+            Matrix(GRADIENT, block.gradient, block.width * lanes),
             origin > 0,
             transposed=True,
         )

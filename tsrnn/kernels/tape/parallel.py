@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tsrnn.kernels.tape.context import WORKSPACE
 from tsrnn.kernels.tape.layout import Layer
+from tsrnn.kernels.tape.recorder import Matrix
 from tsrnn.kernels.tape.segments import Segments
 from tsrnn.kernels.tape.stack import Layers
 from tsrnn.kernels.tape.workspace import LayerSpace
@@ -76,9 +77,9 @@ class ParallelLayers(Layers):
         if last_block > block:
             self.out.multiply(
                 *(self.out.rows, (last_block - block) * self.units, self.layout.sizes.unroll),
-                *(WORKSPACE, self.segments.space.one, self.panel),
-                *(WORKSPACE, self.space.x_part + shift, self.panel),
-                *(WORKSPACE, z + shift, self.panel),
+                Matrix(WORKSPACE, self.segments.space.one, self.panel),
+                Matrix(WORKSPACE, self.space.x_part + shift, self.panel),
+                Matrix(WORKSPACE, z + shift, self.panel),
                 block >= self.only_x,
             )
 
@@ -114,9 +115,9 @@ class ParallelLayers(Layers):
         if rows < self.out.rows:
             self.out.multiply(
                 *(rows, gates * self.units, self.out.rows),
-                *(WORKSPACE, self.segments.space.one, self.panel),
-                *(WORKSPACE, dz, dz_panel),
-                *(WORKSPACE, self.space.x_part, self.panel),
+                Matrix(WORKSPACE, self.segments.space.one, self.panel),
+                Matrix(WORKSPACE, dz, dz_panel),
+                Matrix(WORKSPACE, self.space.x_part, self.panel),
                 transposed=True,
             )
             dz, dz_panel = self.space.x_part, self.panel

@@ -8,6 +8,18 @@ from tsrnn.kernels.tape.layout import Layout, Reads
 from tsrnn.kernels.tape.workspace import Workspace
 
 
+class Matrix(NamedTuple):
+    """Where a matrix lies, panel after panel."""
+
+    buffer: int
+    start: int
+    panel: int
+    """From one panel to the next."""
+
+    def from_panel(self, number: int) -> "Matrix":
+        return self._replace(start=self.start + number * self.panel)
+
+
 class Crew(NamedTuple):
     """Those who replay tapes for a tile together, each one of its own: blocks of a GPU's threads.
 
@@ -78,25 +90,42 @@ class Recorder:
         if mine:
             self.tape.add(operation, *arguments)
 
-    def multiply(self, rows, panels, depth, *operands: int, transposed=False, wait=True) -> None:
-        """C = A B, or added to C; each of the crew has some panels of B and C.
-
-        For each of A, B and C the buffer, the start and the panel; then perhaps whether to add.
-        """
-        *a, b_buffer, b, b_panel, c_buffer, c, c_panel = operands[:9]
+    def multiply(
+        self,
+        rows: int,
+        panels: int,
+        depth: int,
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        add: int = 0,
+        *,
+        transposed: bool = False,
+        wait: bool = True,
+    ) -> None:
+        """C = A B, or added to C; each of the crew has some panels of B and C."""
         first, last = self.crew.part(panels)
-        b, c = b + first * b_panel, c + first * c_panel
-        numbers = rows, last - first, depth, *a, b_buffer, b, b_panel, c_buffer, c, c_panel
+        matrices = *a, *b.from_panel(first), *c.from_panel(first)
         operation = Operation("multiply", (transposed,))
-        self._add(last > first, wait, operation, *numbers, *operands[9:])
+        self._add(last > first, wait, operation, rows, last - first, depth, *matrices, add)
 
-    def multiply_own(self, held: bool, *numbers: int) -> None:
+    def multiply_own(
+        self,
+        held: bool,
+        rows: int,
+        panels: int,
+        depth: int,
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        add: int,
+    ) -> None:
         """Such a product of which each does what it is given, without waiting.
 
         ``held`` if B lies in the own memory, whatever its buffer.
         """
         operation = Operation("multiply_held") if held else Operation("multiply", (False,))
-        self._add(True, False, operation, *numbers)
+        self._add(True, False, operation, rows, panels, depth, *a, *b, *c, add)
 
     def hold(self, *pieces: tuple[int, int]) -> bool:
         """The own part of weights, from a start on so many, piece after piece in the own memory.
@@ -132,9 +161,9 @@ class Recorder:
         """TARGET = DZ W^T over ``depth`` columns of DZ, or added to it; all rows, or the first."""
         self.multiply(
             *(rows or self.rows, panels, depth),
-            *(WORKSPACE, dz, dz_panel),
-            *(WEIGHTS, w, depth * self.layout.lanes),
-            *(WORKSPACE, target, target_panel),
+            Matrix(WORKSPACE, dz, dz_panel),
+            Matrix(WEIGHTS, w, depth * self.layout.lanes),
+            Matrix(WORKSPACE, target, target_panel),
             add,
             wait=wait,
         )

@@ -6,7 +6,7 @@ arXiv:2308.11200, for the idea.
 
 from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import SegmentLayer
-from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.recorder import Matrix, Recorder
 from tsrnn.kernels.tape.workspace import SegmentSpace
 
 
@@ -70,9 +70,9 @@ class Segments:
         segment, x = space.segment + t * space.segment_step, space.x + t * self.ws.step
         self.out.multiply(
             *(self.out.rows, self.out.units, self.layout.sizes.unroll),
-            *(WORKSPACE, space.one, self.ws.panel),
-            *(WEIGHTS, layer.own + self.own(t) * lanes, layer.own_panel),
-            *(WORKSPACE, x, space.panel),
+            Matrix(WORKSPACE, space.one, self.ws.panel),
+            Matrix(WEIGHTS, layer.own + self.own(t) * lanes, layer.own_panel),
+            Matrix(WORKSPACE, x, space.panel),
         )
         if self.inputs:
             width = layer.inputs // layer.rows
@@ -81,9 +81,9 @@ class Segments:
                 self.out.read(layer.reads, row, *where)
             self.out.multiply(
                 *(self.out.rows, self.out.units, self.inputs),
-                *(WORKSPACE, segment, space.segment_panel),
-                *(WEIGHTS, layer.weights, self.inputs * lanes),
-                *(WORKSPACE, x, space.panel),
+                Matrix(WORKSPACE, segment, space.segment_panel),
+                Matrix(WEIGHTS, layer.weights, self.inputs * lanes),
+                Matrix(WORKSPACE, x, space.panel),
                 1,
             )
         if layer.rectified:
@@ -109,9 +109,9 @@ class Segments:
         layer, own = self.layer, self.own(t)
         self.out.multiply(
             *(self.layout.sizes.tile_rows, self.out.units, self.rows_of_x),
-            *(WORKSPACE, self.space.one, self.ws.panel),
-            *(WORKSPACE, dx, self.space.panel),
-            *(GRADIENT, layer.own_gradient + own * self.layout.lanes, layer.own_panel),
+            Matrix(WORKSPACE, self.space.one, self.ws.panel),
+            Matrix(WORKSPACE, dx, self.space.panel),
+            Matrix(GRADIENT, layer.own_gradient + own * self.layout.lanes, layer.own_panel),
             t > own,
             transposed=True,
         )
@@ -122,9 +122,9 @@ class Segments:
         for t, run in self.out.runs(self.steps):
             self.out.multiply(
                 *(self.inputs, self.out.units, run * self.out.rows),
-                *(WORKSPACE, space.segment + t * space.segment_step, space.segment_panel),
-                *(WORKSPACE, space.dx + t * self.ws.step, space.panel),
-                *(GRADIENT, layer.gradient, self.inputs * self.layout.lanes),
+                Matrix(WORKSPACE, space.segment + t * space.segment_step, space.segment_panel),
+                Matrix(WORKSPACE, space.dx + t * self.ws.step, space.panel),
+                Matrix(GRADIENT, layer.gradient, self.inputs * self.layout.lanes),
                 t > 0,
                 transposed=True,
             )

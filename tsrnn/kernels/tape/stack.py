@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tsrnn.kernels.tape.context import GRADIENT, WEIGHTS, WORKSPACE
 from tsrnn.kernels.tape.layout import Layer, Stack, round_up
-from tsrnn.kernels.tape.recorder import Recorder
+from tsrnn.kernels.tape.recorder import Matrix, Recorder
 from tsrnn.kernels.tape.segments import Segments
 from tsrnn.kernels.tape.workspace import LayerSpace, StackSpace
 
@@ -156,9 +156,11 @@ class Layers:
                 self.out.multiply_own(
                     *(held, rows or self.out.rows, panels),
                     round_up(last - first, self.layout.sizes.unroll),
-                    *(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
-                    *(WEIGHTS, w + first * lanes, w_panel),
-                    *(WORKSPACE, z + (block * self.units + unit) * self.panel, apart * self.panel),
+                    Matrix(WORKSPACE, xh + first // lanes * at.xh_panel, at.xh_panel),
+                    Matrix(WEIGHTS, w + first * lanes, w_panel),
+                    Matrix(
+                        WORKSPACE, z + (block * self.units + unit) * self.panel, apart * self.panel
+                    ),
                     add or (first, last) != columns[0],
                 )
 
@@ -301,9 +303,9 @@ class Layers:
         gates = dz + (self.cell.blocks - self.cell.gates) * self.units * dz_panel
         self.out.multiply_own(
             *(held, self.out.rows, last - first, self.depth),
-            *(WORKSPACE, gates, dz_panel),
-            *(WEIGHTS, 0 if held else layer.back_h + first * size, size),
-            *(WORKSPACE, at.dstate + first * self.panel, self.panel),
+            Matrix(WORKSPACE, gates, dz_panel),
+            Matrix(WEIGHTS, 0 if held else layer.back_h + first * size, size),
+            Matrix(WORKSPACE, at.dstate + first * self.panel, self.panel),
             1,
         )
 
@@ -341,9 +343,9 @@ class Layers:
             self.out.multiply(
                 round_up(last - first, self.layout.sizes.tile_rows),
                 *(panels * self.units, depth),
-                *(WORKSPACE, xh, at.xh_panel),
-                *(WORKSPACE, dz + block * self.units * dz_panel, dz_panel),
-                *(GRADIENT, gradient + first * lanes, layer.width * lanes),
+                Matrix(WORKSPACE, xh, at.xh_panel),
+                Matrix(WORKSPACE, dz + block * self.units * dz_panel, dz_panel),
+                Matrix(GRADIENT, gradient + first * lanes, layer.width * lanes),
                 add,
                 transposed=True,
                 wait=False,
