@@ -20,6 +20,7 @@ from tsrnn.optimizers import OPTIMIZERS, Adam
 
 CAPABILITIES = [(7, 0), (8, 0), (9, 0)]
 WITH_TENSOR_CORES = CAPABILITIES[1:]
+ALL_LOSSES = [loss() for loss in LOSSES.values()]
 # The most that 256 threads of a block may have, and what the kernels took when they were written.
 MOST_REGISTERS = {"training": 255, "forecast": 255}
 
@@ -61,18 +62,27 @@ def kernel(monkeypatch):
     monkeypatch.setattr(device, "most_held", lambda _: 2**17)
     monkeypatch.setattr(program, "_kernels", [])
 
-    def make(cell, training, dtype="float32", loss=None, optimizer=Adam, precision="ieee", size=32):
-        loss = loss or SquaredError()
+    def make(cell, training, dtype="float32", precision="ieee", size=32):
         columns = Columns(1, 1, 1, (3,), (4,))
-        architecture = Architecture(cell, columns, size, 2, 1, 12, numbers=loss.numbers, skip=24)
-        which = (type(loss), len(loss.settings)) if training else None
+        architecture = Architecture(cell, columns, size, 2, 1, 12, skip=24)
+        which = (SquaredError, 0) if training else None
         kind = Kind(64, 24, 1, which, training, training, training, 1)
-        made = program.Program(
-            Layout(architecture, SIZES), kind, dtype, precision, optimizer if training else None
-        )
-        return made.compiled.kernel
+        layout, optimizer = Layout(architecture, SIZES), Adam if training else None
+        return program.Program(layout, kind, dtype, precision, optimizer).compiled
 
     return make
+
+
+PTX = {}
+
+
+def ptx_of(compiled, capability):
+    """Made once for all tests."""
+    kind = compiled.optimizer, compiled.dtype, compiled.precision, capability
+    key = (*compiled.codes, *kind)
+    if key not in PTX:
+        PTX[key] = compiled.kernel.ptx(capability)
+    return PTX[key]
 
 
 def assembled(ptx, capability, folder):
@@ -110,7 +120,7 @@ def test_kernels_are_assembled_without_spills(kernel, cell, training, tmp_path):
     made = kernel(cell, training)
     show("cell", "what", "dtype", "sm", "registers", "shared", "spills")
     for capability in CAPABILITIES:
-        ptx = made.ptx(capability)
+        ptx = ptx_of(made, capability)
         registers, shared, spills = assembled(ptx, capability, tmp_path)
         show(cell, what, "float32", "".join(map(str, capability)), registers, shared, spills)
         assert not re.search(r"\.f64", ptx), "double precision in a kernel of single precision"
@@ -124,10 +134,10 @@ def test_kernels_are_assembled_without_spills(kernel, cell, training, tmp_path):
 @pytest.mark.parametrize("precision", ["ieee", "tf32"])
 def test_kernels_of_crews_are_assembled(kernel, training, precision, tmp_path):
     """Of 128 hidden units, whose weights four blocks hold in memory of their own."""
-    alone = kernel("lstm", training, precision=precision, size=32).ptx((9, 0))
+    alone = ptx_of(kernel("lstm", training, precision=precision), (9, 0))
     made = kernel("lstm", training, precision=precision, size=128)
     for capability in CAPABILITIES if precision == "ieee" else WITH_TENSOR_CORES:
-        ptx = made.ptx(capability)
+        ptx = ptx_of(made, capability)
         registers, shared, spills = assembled(ptx, capability, tmp_path)
         row = "crew", "training" if training else "forecast", precision
         show(*row, "".join(map(str, capability)), registers, shared, spills)
@@ -139,17 +149,26 @@ def test_kernels_of_crews_are_assembled(kernel, training, precision, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_are_assembled(kernel, name, tmp_path):
-    ptx = kernel("gru", True, loss=LOSSES[name]()).ptx((9, 0))
+def test_losses_are_assembled(kernel, tmp_path):
+    """All in one kernel, beside everything else."""
+    from tsrnn.kernels.cuda.program import Compiled
+    from tsrnn.kernels.tape.calls import Operation
+
+    losses = [Operation("loss", (type(loss), len(loss.settings), True)) for loss in ALL_LOSSES]
+    others = [each for each in kernel("gru", True).codes if each.name != "loss"]
+    ptx = ptx_of(Compiled(others + losses, Adam, "float32", "ieee"), (9, 0))
     assert not re.search(r"\.f64", ptx)
     assert assembled(ptx, (9, 0), tmp_path)[2] == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers_are_assembled(kernel, name, tmp_path):
-    ptx = kernel("rnn_tanh", True, optimizer=OPTIMIZERS[name]).ptx((9, 0))
+def test_optimizers_are_assembled(name, tmp_path):
+    """Their steps stand apart from the operations of a tape."""
+    from tsrnn.kernels.cuda.program import Compiled
+    from tsrnn.kernels.tape.calls import Operation
+
+    ptx = ptx_of(Compiled([Operation("fill")], OPTIMIZERS[name], "float32", "ieee"), (9, 0))
     assert not re.search(r"\.f64", ptx)
     assert assembled(ptx, (9, 0), tmp_path)[2] == 0
 
@@ -157,7 +176,7 @@ def test_optimizers_are_assembled(kernel, name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_double_precision_is_assembled(kernel, training, tmp_path):
-    ptx = kernel("lstm", training, "float64").ptx((8, 0))
+    ptx = ptx_of(kernel("lstm", training, "float64"), (8, 0))
     registers, shared, _ = assembled(ptx, (8, 0), tmp_path)
     assert registers <= 255
     assert shared <= 8 * shared_numbers()
@@ -165,14 +184,14 @@ def test_double_precision_is_assembled(kernel, training, tmp_path):
 
 def test_numbers_of_a_row_of_registers_are_read_at_once(kernel):
     """Four at a time, where a product reads them from the matrix on its left."""
-    assert "ld.global.v4.f32" in kernel("rnn_tanh", False).ptx((9, 0))
+    assert "ld.global.v4.f32" in ptx_of(kernel("rnn_tanh", False), (9, 0))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("capability", WITH_TENSOR_CORES)
 def test_tensor_cores(kernel, cell, capability, tmp_path):
-    ptx = kernel(cell, True, precision="tf32").ptx(capability)
+    ptx = ptx_of(kernel(cell, True, precision="tf32"), capability)
     registers, shared, spills = assembled(ptx, capability, tmp_path)
     show(cell, "training", "tf32", "".join(map(str, capability)), registers, shared, spills)
     assert "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32" in ptx

@@ -345,7 +345,7 @@ def test_losses(dtype, loss, weighted):
             *(positions * rows * width, rows * width),
         ],
         COUNT=count,
-        WINDOWS=windows,
+        VALUE_COUNT=windows * positions * outputs,
         TILE=1,
         LOSSES=total.ctypes.data,
         LOSS_SETTINGS=settings.ctypes.data,

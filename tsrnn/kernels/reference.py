@@ -57,8 +57,12 @@ class Reference:
         decoder = None
         if architecture.decoder:
             place = architecture.directions * architecture.num_layers * len(x)
-            start = encoder.last_states(), place, architecture.segment > 0
-            decoder = Stack(self, "decoder.", future, 1, dropout, seed, *start)
+            decoder = Stack(
+                *(self, "decoder.", future, 1, dropout, seed),
+                first=encoder.last_states(),
+                first_place=place,
+                parallel=architecture.segment > 0,
+            )
             if architecture.segment and dropout > 0:
                 place += architecture.num_layers * architecture.positions
                 mask = _dropout_mask(decoder.outputs, place, dropout, seed)
@@ -242,8 +246,8 @@ class Stack:
                 suffix = parameter_suffix(layer, direction)
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 weights = {name: network.parameters[prefix + name + suffix] for name in names}
-                start = first and first[layer], parallel
-                runs.append(Run(cell, weights, x, direction, *start))
+                states = None if first is None else first[layer]
+                runs.append(Run(cell, weights, x, direction, states, parallel))
             self.layers.append((mask, runs))
             below = x if self.residual and layer > 0 else 0
             x = np.concatenate([run.outputs() for run in runs], axis=2)

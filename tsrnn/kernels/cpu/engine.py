@@ -71,7 +71,8 @@ class Engine:
             return self._copy().predict(batches)
         try:
             program = self._program(batches)
-            predictions = np.empty((len(batches), *program.forecast_shape), self.dtype)
+            shape = len(batches), *program.kind.forecast_shape(self.architecture)
+            predictions = np.empty(shape, self.dtype)
             program.set({c.PREDICTIONS: addresses(predictions)})
             program.run(1)
         finally:
@@ -139,15 +140,14 @@ class Engine:
             Mean loss, and Euclidean norm of the gradient, before each step. One that is not finite
             ends the training, without that step; what follows it is NaN.
         """
-        windows = len(next(iter(turns.values())).windows)
-        numbers, batches = [*turns], -(-windows // batch_size)
-        losses, norms = np.full((2, len(turns), batches), np.nan)
+        numbers, optimizer = [*turns], type(next(iter(turns.values())).optimizer)
         settings = np.stack([turn.settings for turn in turns.values()])
-        optimizer = type(next(iter(turns.values())).optimizer)
+        seeds = np.stack([turn.seeds for turn in turns.values()])
+        losses, norms = np.full((2, *seeds.shape), np.nan)
         clip = np.array([clip_norm])
         rows = {  # of each network, step by step
             c.OPTIMIZER_SETTINGS: settings,
-            c.SEEDS: np.stack([turn.seeds for turn in turns.values()]),
+            c.SEEDS: seeds,
             c.STEP_LOSSES: losses,
             c.STEP_NORMS: norms,
         }
@@ -157,10 +157,8 @@ class Engine:
             c.MEMORY: addresses(memory)[numbers],
             c.CLIP_NORM: clip.ctypes.data,
         }
-        for batch, steps in calls(windows // batch_size, batches):
-            first, count = batch * batch_size, min(batch_size, windows - batch * batch_size)
-            part = {number: turn.windows.batch(first, count) for number, turn in turns.items()}
-            program = self._program(part, loss, True, dropout)
+        for batch, steps, some in calls(turns, batch_size):
+            program = self._program(some, loss, True, dropout)
             program.set(fixed | {field: addresses(array, batch) for field, array in rows.items()})
             program.run(steps)
             if not np.isfinite(losses[:, : batch + steps] + norms[:, : batch + steps]).all():

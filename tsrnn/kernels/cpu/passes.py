@@ -24,7 +24,7 @@ from tsrnn.kernels.cpu.vectors import (
     restore_denormals,
 )
 from tsrnn.kernels.elementary import relu, slope_of_relu
-from tsrnn.kernels.tape.context import COUNT, LOSS_SETTINGS, LOSSES, TILE, WINDOWS, WORKSPACE
+from tsrnn.kernels.tape.context import COUNT, LOSS_SETTINGS, LOSSES, TILE, VALUE_COUNT, WORKSPACE
 
 FLOAT = types.float64
 
@@ -69,8 +69,8 @@ def step_backward(cell: str, real) -> Kernel:
         for u in range(units):
             for b in range(rows):
                 at, at_h, at_dz = u * panel + b * L, u * h_panel + b * L, u * dz_panel + b * L
-                before = (all_units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
-                apply(ws, before, dstate + at, all_units * dz_panel, dz + at_dz)
+                places = (all_units * panel, z + at, c + at, c_new + at, h + at_h, h_new + at_h)
+                apply(ws, places, dstate + at, all_units * dz_panel, dz + at_dz)
 
     return network_call(run, f"backward-{cell}", real)
 
@@ -95,11 +95,11 @@ def _forward_vector(cell: Cell):
 
 def _backward_vector(cell: Cell):
     @intrinsic
-    def apply(typing_context, ws, before, dstate, dz_block, dz):
+    def apply(typing_context, ws, places, dstate, dz_block, dz):
         def codegen(context, builder, signature, arguments):
             ws_, packed, dstate, dz_block, dz = arguments
             block, z, c, c_new, h, h_new = (
-                builder.extract_value(packed, i) for i in range(len(before))
+                builder.extract_value(packed, i) for i in range(len(places))
             )
             memory = Memory(builder, ws_, lanes_of(ws))
             others = cell.states - 1
@@ -112,7 +112,7 @@ def _backward_vector(cell: Cell):
             memory.store_all(dold_state, dstate, block)
             return context.get_dummy_value()
 
-        return types.void(ws, before, INT, INT, INT), codegen
+        return types.void(ws, places, INT, INT, INT), codegen
 
     return apply
 
@@ -194,7 +194,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real) -> Kernel:
         scale, panel, step = arguments[6], arguments[7], arguments[8]
         ws = buffer(real, context, WORKSPACE, 0)
         settings = buffer(FLOAT, context, LOSS_SETTINGS, 0)
-        factor = 1.0 / (context[WINDOWS] * positions * outputs)
+        factor = 1.0 / context[VALUE_COUNT]
         total = 0.0
         L = lanes(ws)
         for p in range(positions):

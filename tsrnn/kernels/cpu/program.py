@@ -112,7 +112,7 @@ class Program:
         return {
             c.NETWORKS: kind.networks,
             c.WINDOWS: kind.count,
-            c.VALUE_COUNT: int(np.prod(self.forecast_shape)) // layout.architecture.numbers,
+            c.VALUE_COUNT: kind.values(layout.architecture),
             c.LOCATION_STEP: kind.count * layout.architecture.columns.targets * self._itemsize,
             c.SOURCES: layout.sources.ctypes.data,
             c.PACKED_SIZE: len(layout.sources),
@@ -139,13 +139,6 @@ class Program:
             c.COLLECT: kernel(collect_kernel, real).address if training else 0,
             c.UPDATE: kernel(update_kernel, real).address if training else 0,
         }
-
-    @property
-    def forecast_shape(self) -> tuple[int, int]:
-        """Windows, and numbers for each."""
-        architecture = self._layout.architecture
-        per_origin = architecture.positions * architecture.head_rows
-        return self.kind.count, self.kind.origins * per_origin
 
     def _spread(self, field: int, array: np.ndarray, size: int, parts: int) -> None:
         """To each context one of some parts of an array, in turn."""

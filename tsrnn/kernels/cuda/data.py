@@ -1,7 +1,7 @@
 """Windows in, predictions out: between the flat arrays and a tile's matrices.
 
 An operation is ``operation(arrays, context, call, me, threads)``: all threads of a block work on
-it, each on every so-manieth element. ``arrays`` are those of ``program``; the context, and the call
+it, each on every so-manieth element. the context, and the call
 with its numbers from 1 on, are those of ``tape``, where numbers and the order of each call's
 arguments are explained beside the CPU's kernel of the same name. A buffer is a place in an array.
 
@@ -30,7 +30,7 @@ def window_of(context, row):
 @function
 def read_inputs(arrays, context, call, me, threads):
     """The normalised targets in one row of each window."""
-    series, state, scratch, _, now, _, _ = arrays
+    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
     row, rows, targets, width = call[1], call[2], call[3], call[4]
     inputs, panel, first = context[c.WORKSPACE] + call[5], call[6], call[7]
     for e in range(me, rows * targets, threads):
@@ -46,7 +46,7 @@ def read_inputs(arrays, context, call, me, threads):
 @function
 def read_numbers(arrays, context, call, me, threads):
     """Numbers of one row of each window, as they are."""
-    series, _, scratch, _, now, _, _ = arrays
+    series, scratch, now = arrays.series, arrays.scratch, arrays.now
     row, rows, width, source, count = call[1], call[2], call[3], call[4], call[5]
     inputs, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
     for e in range(me, rows * count, threads):
@@ -58,7 +58,7 @@ def read_numbers(arrays, context, call, me, threads):
 @function
 def look_up(arrays, context, call, me, threads):
     """The vector of the category in one row of each window; zeros for an unknown one."""
-    series, _, scratch, _, now, _, _ = arrays
+    series, scratch, now = arrays.series, arrays.scratch, arrays.now
     row, rows, width, source = call[1], call[2], call[3], call[4]
     table, size = context[c.WEIGHTS] + call[5], call[6]
     inputs, panel, first = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -75,7 +75,7 @@ def look_up(arrays, context, call, me, threads):
 @function
 def add_to_table(arrays, context, call, me, threads):
     """The derivatives of the vectors that ``look_up`` found; a thread has a column, in order."""
-    series, _, scratch, _, now, _, _ = arrays
+    series, scratch, now = arrays.series, arrays.scratch, arrays.now
     row, width, source, size = call[1], call[2], call[3], call[5]
     table = context[c.GRADIENT] + call[4]
     derivatives, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
@@ -92,7 +92,7 @@ def add_to_table(arrays, context, call, me, threads):
 @function
 def clear_gradient(arrays, context, call, me, threads):
     """Zeros in part of the tile's gradient."""
-    scratch, start = arrays[2], context[c.GRADIENT] + call[1]
+    scratch, start = arrays.scratch, context[c.GRADIENT] + call[1]
     for i in range(me, call[2], threads):
         scratch[start + i] = 0
 
@@ -100,7 +100,7 @@ def clear_gradient(arrays, context, call, me, threads):
 @function
 def read_targets(arrays, context, call, me, threads):
     """TARGET: the rows after each window, normalised like it."""
-    series, state, scratch, _, now, _, _ = arrays
+    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
     first, ahead, targets, width = call[1], call[2], call[3], call[4]
     positions, outputs = call[5], call[6]
     to, panel, step = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -120,7 +120,7 @@ def read_targets(arrays, context, call, me, threads):
 @function
 def read_weights(arrays, context, call, me, threads):
     """WEIGHT: how much the rows after each window count."""
-    series, _, scratch, _, now, _, _ = arrays
+    series, scratch, now = arrays.series, arrays.scratch, arrays.now
     first, ahead, targets = call[1], call[2], call[3]
     positions, outputs = call[4], call[5]
     weight, panel, step = context[c.WORKSPACE] + call[6], call[7], call[8]
@@ -135,7 +135,7 @@ def read_weights(arrays, context, call, me, threads):
 @function
 def read_lags(arrays, context, call, me, threads):
     """One normalised target in some rows of each window, side by side."""
-    series, state, scratch, _, now, _, _ = arrays
+    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
     first, lags, rows = call[1], call[2], call[3]
     target, targets, width = call[4], call[5], call[6]
     to, panel = context[c.WORKSPACE] + call[7], call[8]
@@ -152,7 +152,7 @@ def read_lags(arrays, context, call, me, threads):
 @function
 def add_skipped(arrays, context, call, me, threads):
     """What the skip path makes of one target, on top of the first numbers in PREDICTED."""
-    scratch = arrays[2]
+    scratch = arrays.scratch
     target, targets, positions, outputs = call[1], call[2], call[3], call[4]
     skipped, skipped_panel = context[c.WORKSPACE] + call[5], call[6]
     predicted, panel, step = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -167,7 +167,7 @@ def add_skipped(arrays, context, call, me, threads):
 @function
 def read_scales(arrays, context, call, me, threads):
     """SCALE: what the targets of each window were divided by."""
-    _, state, scratch, _, _, _, _ = arrays
+    state, scratch = arrays.state, arrays.scratch
     targets, positions, outputs = call[1], call[2], call[3]
     scales, panel, step = context[c.WORKSPACE] + call[4], call[5], call[6]
     for e in range(me, context[c.COUNT] * positions * outputs, threads):
@@ -182,7 +182,7 @@ def read_scales(arrays, context, call, me, threads):
 @function
 def write_predictions(arrays, context, call, me, threads):
     """PREDICTED to the caller."""
-    _, state, scratch, _, _, _, _ = arrays
+    state, scratch = arrays.state, arrays.scratch
     numbers, positions, outputs, panels = call[1], call[2], call[3], call[4]
     predicted, panel, step = context[c.WORKSPACE] + call[5], call[6], call[7]
     size = numbers * positions * outputs
@@ -198,7 +198,7 @@ def write_predictions(arrays, context, call, me, threads):
 @function
 def hold(arrays, context, call, me, threads):
     """Weights to the block's own memory, where ``multiply_held`` finds them."""
-    scratch, held = arrays[2], arrays[5]
+    scratch, held = arrays.scratch, arrays.held
     source, count, to = context[c.WEIGHTS] + call[1], call[2], call[3]
     for i in range(me, count, threads):
         held[to + i] = scratch[source + i]
@@ -207,13 +207,13 @@ def hold(arrays, context, call, me, threads):
 @function
 def wait(arrays, context, call, me, threads):
     """For the other blocks of the crew."""
-    sync(arrays[4], context[c.CREW_BARRIER], context[c.CREW])
+    sync(arrays.now, context[c.CREW_BARRIER], context[c.CREW])
 
 
 @function
 def fill(arrays, context, call, me, threads):
     """The same number in part of a matrix."""
-    scratch, start = arrays[2], context[c.WORKSPACE] + call[1]
+    scratch, start = arrays.scratch, context[c.WORKSPACE] + call[1]
     rows, stride, columns, number = call[2], call[3], call[4], call[5]
     for e in range(me, rows * columns, threads):
         b, j = split(e, columns)
@@ -223,7 +223,7 @@ def fill(arrays, context, call, me, threads):
 @function
 def copy(arrays, context, call, me, threads):
     """Part of a matrix to another, perhaps on top of what is there."""
-    scratch = arrays[2]
+    scratch = arrays.scratch
     source, source_stride = context[c.WORKSPACE] + call[1], call[2]
     target, target_stride = context[c.WORKSPACE] + call[3], call[4]
     rows, columns, add = call[5], call[6], call[7]
@@ -236,7 +236,7 @@ def copy(arrays, context, call, me, threads):
 @function
 def clear_spare_rows(arrays, context, call, me, threads):
     """Rows that only fill a tile have no say: their slopes become 0."""
-    scratch = arrays[2]
+    scratch = arrays.scratch
     positions, rows, panels = call[1], call[2], call[3]
     slopes, panel, step = context[c.WORKSPACE] + call[4], call[5], call[6]
     spare = (rows - context[c.COUNT]) * LANES
@@ -249,7 +249,7 @@ def clear_spare_rows(arrays, context, call, me, threads):
 @function
 def drop(arrays, context, call, me, threads):
     """Dropout: some of a layer's inputs become 0, the others grow to keep the mean."""
-    _, state, scratch, _, _, _, _ = arrays
+    state, scratch = arrays.state, arrays.scratch
     rows, start, panel, hidden = call[1], context[c.WORKSPACE] + call[2], call[3], call[4]
     place, unit, units = call[5], call[6], call[7]
     grow = state[context[c.DROPOUT_GROWTH]]

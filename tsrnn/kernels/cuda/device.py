@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -209,6 +209,20 @@ def is_finite(x):
 
 
 # Kernels
+
+
+class Arrays(NamedTuple):
+    """What device code works on: see ``program`` for the first five."""
+
+    series: Any
+    state: Any
+    scratch: Any
+    fixed: Any
+    now: Any
+    held: Any
+    """Weights, in the block's own memory."""
+    partial: Any
+    """A tile of a product for each warp, there too."""
 
 
 class Kernel:

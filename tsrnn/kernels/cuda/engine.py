@@ -102,15 +102,12 @@ class Engine:
         dropout: float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """One step of training along each batch of windows; see the CPU's engine."""
-        first_turn = next(iter(turns.values()))
-        windows, optimizer = len(first_turn.windows), type(first_turn.optimizer)
-        numbers, batches = [*turns], -(-windows // batch_size)
-        losses, norms = np.full((2, len(turns), batches), np.nan)
+        numbers, optimizer = [*turns], type(next(iter(turns.values())).optimizer)
         settings = np.stack([turn.settings for turn in turns.values()])
         seeds = np.stack([turn.seeds for turn in turns.values()])
-        for batch, steps in calls(windows // batch_size, batches):
-            count, part = min(batch_size, windows - batch * batch_size), slice(batch, batch + steps)
-            some = {n: turn.windows.batch(batch * batch_size, count) for n, turn in turns.items()}
+        losses, norms = np.full((2, *seeds.shape), np.nan)
+        for batch, steps, some in calls(turns, batch_size):
+            part = slice(batch, batch + steps)
             program = self._program(some, loss, True, dropout, optimizer)
             launch = self._launch(program, some, steps)
             launch.learn(loss, dropout, seeds[:, part])

@@ -44,19 +44,16 @@ class Launch:
     def forecast(self) -> None:
         """Give the normalised "predictions", (networks, windows, outputs)."""
         kind, architecture = self.program.kind, self.program.layout.architecture
-        outputs = kind.origins * architecture.positions * architecture.head_rows
-        shape = kind.networks, kind.count, outputs
+        shape = kind.networks, *kind.forecast_shape(architecture)
         self._send("predictions", c.PREDICTIONS, np.zeros(shape))
 
     def learn(self, loss: Any, dropout: float = 0.0, seeds: np.ndarray | None = None) -> None:
         """Take the "losses" of all batches, and with a tape for it, the gradient."""
         kind = self.program.kind
-        architecture = self.program.layout.architecture
-        values = kind.count * kind.origins * architecture.positions * architecture.outputs
+        values = kind.values(self.program.layout.architecture)
         settings = np.array([1 / values, 1 / (1 - dropout), *loss.settings])
         settings = np.tile(settings, (kind.networks, 1))
         places = self._send("loss", c.LOSS_FACTOR, settings)
-        self._set(c.VALUE_SHARE, places)
         self._set(c.DROPOUT_GROWTH, places + 1)
         self._set(c.LOSS_SETTINGS, places + 2)
         self._send("losses", c.STEP_LOSSES, np.full((kind.networks, self.steps), np.nan))

@@ -26,7 +26,7 @@ def step_forward(name: str, real):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch, ws = arrays[2], context[c.WORKSPACE]
+        scratch, ws = arrays.scratch, context[c.WORKSPACE]
         units, all_units, z = call[2], call[3], ws + call[4]
         before, after, panel = ws + call[5], ws + call[6], call[7]
         h, h_new, h_panel = ws + call[8], ws + call[9], call[10]
@@ -67,7 +67,7 @@ def step_backward(name: str, real):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch, ws = arrays[2], context[c.WORKSPACE]
+        scratch, ws = arrays.scratch, context[c.WORKSPACE]
         units, all_units, z = call[2], call[3], ws + call[4]
         before, after, panel = ws + call[5], ws + call[6], call[7]
         h, h_new, h_panel = ws + call[8], ws + call[9], call[10]
@@ -102,7 +102,7 @@ def rectify(real):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch, x, panel = arrays[2], context[c.WORKSPACE] + call[3], call[4]
+        scratch, x, panel = arrays.scratch, context[c.WORKSPACE] + call[3], call[4]
         width = call[1] * LANES
         values = cuda.local.array(1, real)
         for e in range(me, call[2] * width, threads):
@@ -121,7 +121,7 @@ def rectify_backward(real):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch, ws = arrays[2], context[c.WORKSPACE]
+        scratch, ws = arrays.scratch, context[c.WORKSPACE]
         x, dx, panel, width = ws + call[3], ws + call[4], call[5], call[1] * LANES
         values = cuda.local.array(2, real)
         for e in range(me, call[2] * width, threads):
@@ -155,7 +155,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
 
     @function
     def run(arrays, context, call, me, threads):
-        _, state, scratch, _, _, _, _ = arrays
+        state, scratch = arrays.state, arrays.scratch
         ws, windows = context[c.WORKSPACE], context[c.COUNT]
         positions, outputs, panels = call[1], call[2], call[3]
         predicted, target, weight = ws + call[4], ws + call[5], ws + call[6]
@@ -206,7 +206,7 @@ def optimizer_pass(optimizer: type, real):
 
     @function
     def update(arrays, context, place, scale, me, threads):
-        _, state, scratch, _, _, _, _ = arrays
+        state, scratch = arrays.state, arrays.scratch
         parameters, memory = context[c.PARAMETERS], context[c.MEMORY]
         derivatives, stride = context[c.DERIVATIVES], context[c.MEMORY_STRIDE]
         values = cuda.local.array(size, real)

@@ -41,8 +41,8 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
 
     @function
     def run(arrays, context, call, me, threads):
-        scratch, partial = arrays[2], arrays[6]
-        weights = arrays[5] if held else scratch
+        scratch, partial = arrays.scratch, arrays.partial
+        weights = arrays.held if held else scratch
         rows, panels, depth, add = call[1], call[2], call[3], call[13]
         A, a_panel = context[call[4]] + call[5], call[6]
         B, b_panel = 0 if held else context[call[7]], call[9]

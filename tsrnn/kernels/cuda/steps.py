@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tsrnn.kernels.cuda.device import (
     LANES,
     THREADS,
+    Arrays,
     cuda,
     function,
     integer,
@@ -50,7 +51,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         sums = cuda.shared.array(THREADS, real)
         held = cuda.shared.array(0, real)  # as large as the launch says
         partial = cuda.shared.array(PARTIAL_LENGTH, real)
-        arrays = series, state, scratch, fixed, now, held, partial
+        arrays = Arrays(series, state, scratch, fixed, now, held, partial)
         several = now[c.NETWORKS] > 1
         for number in range(rank if several else 0, now[c.NETWORKS], team):
             row = number if several else rank
@@ -92,7 +93,7 @@ def _replay(operations: list[Callable]) -> Callable:
 
     @function
     def replay(arrays, context, call, me):
-        fixed = arrays[3]
+        fixed = arrays.fixed
         last = context[c.TILE] == context[c.TILES] - 1
         tape = context[c.LAST_TAPE] if last else context[c.TAPE]
         length = context[c.LAST_TAPE_LENGTH] if last else context[c.TAPE_LENGTH]
@@ -151,7 +152,7 @@ def _begin(context, tile):
 @function
 def _pack(arrays, context, me, threads):
     """``packed[i] = parameters[sources[i]]``; some are the sum of two."""
-    _, state, scratch, fixed, _, _, _ = arrays
+    state, scratch, fixed = arrays.state, arrays.scratch, arrays.fixed
     sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
     for i in range(me, context[c.PACKED_SIZE], threads):
         value = state[parameters + fixed[sources + i]]
@@ -174,17 +175,17 @@ def _end(update: Callable | None, real) -> Callable:
 
     @function
     def end(arrays, context, sums, step, rank, team, me):
-        _, state, scratch, _, _, _, _ = arrays
+        state, scratch = arrays.state, arrays.scratch
         if not context[c.STEP_LOSSES]:
             return True
         loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
-        loss *= state[context[c.VALUE_SHARE]]
+        loss *= state[context[c.LOSS_FACTOR]]
         if rank == 0 and me == 0:
             state[context[c.STEP_LOSSES] + step] = loss
         if not context[c.COLLECT]:
             return True
         collect(arrays, context, sums, rank, team, me)
-        sync(arrays[4], context[c.BARRIER], team)
+        sync(arrays.now, context[c.BARRIER], team)
         norm = root(_block_sum(scratch, context[c.SQUARE], team, sums, me))
         if context[c.OPTIMIZE] == 0:
             return True
@@ -230,7 +231,7 @@ def _collect(real) -> Callable:
 
     @function
     def collect(arrays, context, sums, rank, team, me):
-        _, _, scratch, fixed, _, _, _ = arrays
+        scratch, fixed = arrays.scratch, arrays.fixed
         square = real(0)
         for i in range(rank * THREADS + me, context[c.TRAINABLE_COUNT], team * THREADS):
             place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]

@@ -1,10 +1,12 @@
 """What batches have in common for which one tape will do, and how many go into one call."""
 
+import math
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tsrnn.kernels.windows import Batch
+from tsrnn.kernels.architecture import Architecture
+from tsrnn.kernels.windows import Batch, Turn
 
 # Ctrl-C is heard between calls of a device, which take no longer than about twice this.
 _SECONDS_IN_A_CALL = 0.1
@@ -43,13 +45,27 @@ class Kind(NamedTuple):
         what = self.loss, self.training, self.dropout, self.weighted
         return self.steps, self.origins, *what
 
+    def forecast_shape(self, architecture: Architecture) -> tuple[int, int]:
+        """Windows, and numbers that the head gives for each."""
+        return self.count, self.origins * architecture.positions * architecture.head_rows
 
-def calls(full: int, batches: int) -> Iterator[tuple[int, int]]:
-    """First batch and number of batches of each call; the last batch may be a small one."""
-    batch, at_once = 0, 1
+    def values(self, architecture: Architecture) -> int:
+        """How many a loss is the mean of."""
+        return math.prod(self.forecast_shape(architecture)) // architecture.numbers
+
+
+def calls(turns: dict[int, Turn], batch_size: int) -> Iterator[tuple[int, int, dict[int, Batch]]]:
+    """Calls that go through all batches of some turns; the last batch may be a small one.
+
+    Yields the first batch, the number of batches, and the first one of each network.
+    """
+    windows = len(next(iter(turns.values())).windows)
+    full, batches, batch, at_once = windows // batch_size, -(-windows // batch_size), 0, 1
     while batch < batches:
         steps = max(1, min(at_once, full - batch))
+        first = batch * batch_size
+        count = min(batch_size, windows - first)
         start = time.perf_counter()
-        yield batch, steps
+        yield batch, steps, {n: turn.windows.batch(first, count) for n, turn in turns.items()}
         quick = time.perf_counter() - start < _SECONDS_IN_A_CALL
         at_once, batch = 2 * at_once if quick else max(1, at_once // 2), batch + steps

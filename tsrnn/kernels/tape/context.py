@@ -87,7 +87,6 @@ workers of a network stands in each one's context, and is read from the first's.
     # Where a GPU finds numbers that the CPU works out itself: what slopes, and the sum of a loss,
     # are multiplied by; what passes dropout
     LOSS_FACTOR,
-    VALUE_SHARE,
     DROPOUT_GROWTH,
     # Where its blocks count how many have come to a place where they wait for each other; how many
     # there are in a crew (see ``recorder``), and where that counts
@@ -95,6 +94,6 @@ workers of a network stands in each one's context, and is read from the first's.
     CREW,
     CREW_BARRIER,
     SIZE,
-) = range(68)
+) = range(67)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
