@@ -4,13 +4,14 @@ The simulator itself runs one block after another, so none could wait for anothe
 thread of each block is one of Python, and keeps a vector clock (Lamport; Mattern, 1989): how much
 it knows of what each other thread has done. Threads learn of each other where they wait for each
 other, and by atomic additions. Whoever touches a number that another thread has written, or writes
-one that another has read, and does not know of it, has won a race, and fails. ``sync``'s fence is
-taken on trust: the simulator has no caches.
+one that another has read, and does not know of it, has won a race, and fails: whatever the order
+was in which they ran. So they take turns, and hand over where they wait, which is the same every
+time, and quick. ``sync``'s fence is taken on trust: the simulator has no caches.
 """
 
 import sys
 import threading
-import time
+from collections import deque
 
 import numpy as np
 from numba.cuda.simulator.kernel import _push_kernel_context
@@ -19,10 +20,15 @@ from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAModule, FakeCUDAShared,
 from tsrnn.kernels.cuda import device
 
 MULTIPROCESSORS = 4
+PATIENCE = 100  # turns of each thread in which all do nothing but ask
 
 
 class Race(AssertionError):
     """Two threads, one number, and nothing that says who comes first."""
+
+
+class Stopped(Exception):
+    """Another thread has failed."""
 
 
 class Worker(threading.Thread):
@@ -35,17 +41,22 @@ class Worker(threading.Thread):
         self.number = block.number * device.THREADS + place
         self.clock = np.zeros(grid.size, np.int64)
         self.clock[self.number] = 1
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
     def run(self):
+        self.turn.acquire()
         try:
-            super().run()
-        except threading.BrokenBarrierError:
-            pass  # another one has failed
+            if self.grid.error is None:
+                super().run()
+        except Stopped:
+            pass
         except Exception as error:  # noqa: BLE001 - the grid raises it, where it is seen
             self.grid.fail(error)
+        self.grid.leave()
 
     def syncthreads(self):
-        self.block.barrier.wait()
+        self.block.arrive(self)
 
     def knows(self, other, when):
         """Whether it has heard of what another thread did then."""
@@ -61,41 +72,76 @@ class Block:
     """Threads that wait for each other, and their shared memory."""
 
     def __init__(self, grid, number, shared_bytes):
-        self.number, self.shared = number, Shared(grid, shared_bytes)
-        self.barrier = threading.Barrier(device.THREADS, self._tell)
-        self.threads = []
+        self.grid, self.number, self.shared = grid, number, Shared(grid, shared_bytes)
+        self.threads, self.waiting = [], []
 
-    def _tell(self):
-        known = np.max([thread.clock for thread in self.threads], axis=0)
-        for thread in self.threads:
-            thread.learn(known)
+    def arrive(self, thread):
+        self.waiting.append(thread)
+        if len(self.waiting) == len(self.threads):
+            known = np.max([each.clock for each in self.threads], axis=0)
+            for each in self.threads:
+                each.learn(known)
+            self.grid.ready.extend(self.waiting)
+            self.grid.asked = 0
+            self.waiting.clear()
+        self.grid.hand_over(thread)
 
 
 class Grid:
     """All blocks of a launch."""
 
     def __init__(self, blocks, arrays, code, shared_bytes):
-        self.size, self.error, self.lock = blocks * device.THREADS, None, threading.Lock()
+        self.size, self.error = blocks * device.THREADS, None
         self.clocks = {}  # of places that are added to atomically
         self.blocks = [Block(self, number, shared_bytes) for number in range(blocks)]
         watched = [Watched(self, array._ary) for array in arrays]
         for block in self.blocks:
             for place in range(device.THREADS):
                 block.threads.append(Worker(self, block, place, lambda: code(*watched)))
+        self.ready = deque(thread for block in self.blocks for thread in block.threads)
+        self.asked = 0  # how often somebody has looked whether another has come
 
     def run(self):
-        threads = [thread for block in self.blocks for thread in block.threads]
+        threads = [*self.ready]
         for thread in threads:
             thread.start()
+        self.ready.popleft().turn.release()
         for thread in threads:
             thread.join()
         if self.error is not None:
             raise self.error
 
+    def hand_over(self, thread):
+        """Let the others have their turns, until it is this one's again."""
+        if not self.ready:
+            self.fail(AssertionError("all threads wait, and none for the same"))
+        following = self.ready.popleft()
+        if following is not thread:
+            following.turn.release()
+            thread.turn.acquire()
+        if self.error is not None:
+            raise Stopped
+
+    def ask(self, thread):
+        """Let the others have their turns, as one that has to look again."""
+        self.asked += 1
+        if self.asked > PATIENCE * self.size:
+            raise AssertionError("threads wait for one that does not come")
+        self.ready.append(thread)
+        self.hand_over(thread)
+
+    def leave(self):
+        """One has come to its end."""
+        if not self.ready and any(block.waiting for block in self.blocks):
+            self.fail(AssertionError("threads wait for one that has come to its end"))
+        if self.ready:
+            self.ready.popleft().turn.release()
+
     def fail(self, error):
         self.error = self.error or error
         for block in self.blocks:
-            block.barrier.abort()
+            self.ready.extend(block.waiting)
+            block.waiting.clear()
 
 
 class Watched:
@@ -113,18 +159,16 @@ class Watched:
         if isinstance(place, slice):
             assert place == slice(0, None)
             return self
-        with self.grid.lock:
-            self._hold_against(me, place, self.writes.get(place), "was written")
-            self.reads.setdefault(place, {})[me.number] = me.clock[me.number]
+        self._hold_against(me, place, self.writes.get(place), "was written")
+        self.reads.setdefault(place, {})[me.number] = me.clock[me.number]
         return self.values[place]
 
     def __setitem__(self, place, value):
         me = threading.current_thread()
-        with self.grid.lock:
-            self._hold_against(me, place, self.writes.get(place), "was written")
-            for read in self.reads.pop(place, {}).items():
-                self._hold_against(me, place, read, "was read")
-            self.writes[place] = me.number, me.clock[me.number]
+        self._hold_against(me, place, self.writes.get(place), "was written")
+        for read in self.reads.pop(place, {}).items():
+            self._hold_against(me, place, read, "was read")
+        self.writes[place] = me.number, me.clock[me.number]
         self.values[place] = value
 
     def _hold_against(self, me, place, event, what):
@@ -144,11 +188,10 @@ class Shared(FakeCUDAShared):
 
     def array(self, shape, dtype, alignment=None):
         caller = sys._getframe(1).f_lineno
-        with self._grid.lock:
-            if caller not in self._watched:
-                kind = np.dtype(dtype.name)
-                room = self._dynshared.view(kind) if shape == 0 else np.zeros(shape, kind)
-                self._watched[caller] = Watched(self._grid, room)
+        if caller not in self._watched:
+            kind = np.dtype(dtype.name)
+            room = self._dynshared.view(kind) if shape == 0 else np.zeros(shape, kind)
+            self._watched[caller] = Watched(self._grid, room)
         return self._watched[caller]
 
 
@@ -157,16 +200,14 @@ class Atomic:
 
     def add(self, array, place, value):
         me = threading.current_thread()
-        time.sleep(0)
-        with me.grid.lock:
-            if me.grid.error is not None:
-                raise threading.BrokenBarrierError
-            known = me.grid.clocks.setdefault(place, np.zeros_like(me.clock))
-            if value:
-                np.maximum(known, me.clock, out=known)
-            me.learn(known)
-            before = array.values[place]
-            array.values[place] += value
+        if not value:
+            me.grid.ask(me)
+        known = me.grid.clocks.setdefault(place, np.zeros_like(me.clock))
+        if value:
+            np.maximum(known, me.clock, out=known)
+        me.learn(known)
+        before = array.values[place]
+        array.values[place] += value
         return before
 
 
@@ -184,13 +225,8 @@ def launch(kernel, blocks, arrays, held_bytes):
     """In the place of ``device.Kernel.launch``."""
     code = kernel._compiled().fn
     module = Module((blocks, 1, 1), (device.THREADS, 1, 1), held_bytes)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        with _push_kernel_context(module), swapped_cuda_module(code, module):
-            Grid(blocks, arrays, code, held_bytes).run()
-    finally:
-        sys.setswitchinterval(interval)
+    with _push_kernel_context(module), swapped_cuda_module(code, module):
+        Grid(blocks, arrays, code, held_bytes).run()
 
 
 def run_at_once(monkeypatch):

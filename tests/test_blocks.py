@@ -61,6 +61,16 @@ def test_a_race_is_noticed(problem, race, monkeypatch):
         engine.loss_and_gradient({0: batch}, LOSS)
 
 
+def test_a_wait_for_nobody_is_noticed(problem, race, monkeypatch):
+    from tsrnn.kernels.cuda import steps as kernel
+
+    sync = kernel.sync
+    monkeypatch.setattr(kernel, "sync", lambda now, counter, team: sync(now, counter, team + 1))
+    engine, batch = problem("gru", device="cuda", count=13, steps=2, hidden=3)
+    with pytest.raises(AssertionError, match="wait for one that"):
+        engine.loss_and_gradient({0: batch}, LOSS)
+
+
 @pytest.fixture
 def crew(monkeypatch, request):
     """So many blocks for every tile, of as many panels of hidden units."""
