@@ -1,9 +1,9 @@
 """Losses: the value and the slope of each, written once; what the head's numbers mean.
 
 The head gives ``numbers`` numbers for each value that it forecasts. ``value`` and ``slope`` take
-them as a tuple, with the truth and the scale of its window, as NumPy arrays and as vectors of the
-CPU kernels alike. A new loss is a dataclass of its settings, all numbers, with the two methods, and
-a line in ``LOSSES``. One that knows a distribution also has ``quantile``.
+them as a tuple, with the truth and the scale of its window, as NumPy arrays, and as what stands for
+vectors and numbers in kernels. A new loss is a dataclass of its settings, all numbers, with the two
+methods, and a line in ``LOSSES``. One that knows a distribution also has ``quantile``.
 """
 
 from __future__ import annotations

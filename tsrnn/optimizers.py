@@ -1,7 +1,7 @@
 """Optimizers: one step for one parameter, written once, in PyTorch's conventions.
 
-They take NumPy arrays, and the vectors of the CPU kernels alike. A new optimizer is a dataclass of
-its numbers with ``memories``, how many vectors it remembers, ``update``, and a line in
+They take NumPy arrays, and what stands for vectors and numbers in kernels. A new optimizer is a
+dataclass of its numbers with ``memories``, how many vectors it remembers, ``update``, and a line in
 ``OPTIMIZERS``.
 """
 

@@ -1,7 +1,8 @@
 """The recurrent cells: one step forward and one step backward, each written once.
 
-A cell is a pair of functions on *numbers*. The same functions run on SIMD vectors (CPU kernels) and
-on NumPy arrays (the reference): they only use ``+ - *`` and the functions of ``elementary``.
+A cell is a pair of functions on *numbers*. The same functions run on SIMD vectors (on a CPU), on
+single numbers (in a GPU's threads) and on NumPy arrays (in the reference): they only use ``+ - *``
+and the functions of ``elementary``.
 
 Notation, per time step and hidden unit:
 

@@ -1,7 +1,7 @@
 """The few functions that the equations of cells, losses and optimizers are made of.
 
-They take NumPy arrays, and whatever else answers NumPy's functions: the CPU kernels hand in objects
-that stand for SIMD vectors and answer ``np.tanh`` with the instructions that compute it.
+They take NumPy arrays, and whatever else answers NumPy's functions: kernels hand in objects that
+stand for vectors or numbers, and answer ``np.tanh`` with the instructions that compute it.
 """
 
 import numpy as np

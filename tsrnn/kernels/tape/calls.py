@@ -21,7 +21,8 @@ class Operation(NamedTuple):
 
     name: str
     of: tuple = ()
-    """What it is made from: the name of a cell; a loss, the number of its settings, weighted."""
+    """What it is made from: the name of a cell; a loss, the number of its settings, whether it is
+    weighted; whether a product's left matrix is transposed."""
 
 
 class Tape:
