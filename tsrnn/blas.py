@@ -1,5 +1,6 @@
 """Linear algebra whose last bits do not depend on the number of threads."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,12 @@ from threadpoolctl import threadpool_limits
 
 # The number of BLAS's threads is the whole process's.
 _one_at_a_time = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork waits: its child would find the lock taken for ever
+    os.register_at_fork(
+        before=_one_at_a_time.acquire,
+        after_in_parent=_one_at_a_time.release,
+        after_in_child=_one_at_a_time.release,
+    )
 
 
 @contextmanager
