@@ -142,15 +142,6 @@ class Lanes(Emitted):
         )
         return Lanes(self.builder, self.builder.call(function, values))
 
-    def estimated_reciprocal(self) -> "Lanes":
-        """AVX-512's, of 16 numbers in single precision."""
-        mask = ir.IntType(16)
-        function = self.builder.module.declare_intrinsic(
-            "llvm.x86.avx512.rcp14.ps.512", (), ir.FunctionType(self.type, [self.type] * 2 + [mask])
-        )
-        values = self.value, self.constant(0).value, ir.Constant(mask, -1)
-        return Lanes(self.builder, self.builder.call(function, values))
-
     def first(self, count: ir.Value) -> "Lanes":
         """The first lanes, as many as they are; 0 in the others."""
         integers = ir.VectorType(INT64, self.type.count)
@@ -185,21 +176,7 @@ _SINGLE_BOUND = 7.9
 def _tanh_single(x: Lanes) -> Lanes:
     x = _clip(x, _SINGLE_BOUND)
     square = x * x
-    return _quotient(x * polynomial(square, _SINGLE_P), polynomial(square, _SINGLE_Q))
-
-
-def _quotient(numerator: Lanes, denominator: Lanes) -> Lanes:
-    """Numerator / denominator, which is between 1 and 1e3; off by a unit in the last place at most.
-
-    AVX-512 divides 16 numbers in the time of ten other instructions. It also has an estimate of
-    1 / x, off by 2^-14 at most; what is missing from the quotient by that, times it, is added.
-    """
-    if denominator.type.count != 16:
-        return numerator / denominator
-    estimate = denominator.estimated_reciprocal()
-    quotient = numerator * estimate
-    rest = (-denominator).intrinsic("llvm.fma", quotient, numerator)
-    return rest.intrinsic("llvm.fma", estimate, quotient)
+    return x * polynomial(square, _SINGLE_P) / polynomial(square, _SINGLE_Q)
 
 
 # tanh(x / 2) / 2, the 2s being part of the coefficients.
@@ -212,7 +189,7 @@ def sigmoid(x: Lanes) -> Lanes:
         return tanh(x * 0.5) * 0.5 + 0.5
     x = _clip(x, 2 * _SINGLE_BOUND)
     square = x * x
-    return _quotient(x * polynomial(square, _SIGMOID_P), polynomial(square, _SIGMOID_Q)) + 0.5
+    return x * polynomial(square, _SIGMOID_P) / polynomial(square, _SIGMOID_Q) + 0.5
 
 
 # Moshier, Methods and Programs for Mathematical Functions (1989), the Cephes library.
