@@ -175,6 +175,9 @@ def windows_of(runs: np.ndarray, origins: int) -> np.ndarray:
     >>> windows_of(np.array([0, 1, 12]), origins=2)
     array([ 0,  1,  2, 12, 13])
     """
-    size = runs.max() + origins + 1
-    begun, ended = (np.bincount(place, minlength=size) for place in (runs, runs + origins))
-    return np.flatnonzero(np.cumsum(begun - ended))
+    if origins == 1:
+        return runs
+    first, size = runs.min(), np.ptp(runs) + origins + 1
+    places = runs - first
+    begun, ended = (np.bincount(place, minlength=size) for place in (places, places + origins))
+    return first + np.flatnonzero(np.cumsum(begun - ended))
