@@ -283,6 +283,19 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return result
 
 
+def some_of(choices: Iterable[str]) -> Callable[[str], list[str]]:
+    """For an option that takes several of these, separated by commas."""
+    known = list(choices)
+
+    def read(text: str) -> list[str]:
+        unknown = [name for name in text.split(",") if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return text.split(",")
+
+    return read
+
+
 def data_parser(description: str | None, seeds: int = 1) -> argparse.ArgumentParser:
     """One for a script that reads data from a folder and has a part of it to choose settings on."""
     result = parser(description)

@@ -193,15 +193,16 @@ def check(options: argparse.Namespace) -> None:
 
 
 def parse() -> argparse.Namespace:
-    def names(text: str) -> list[str]:
-        return text.split(",")
-
     parser = harness.parser(__doc__)
-    parser.add_argument("--shapes", default="all", help=f"{', '.join([*GROUPS, *SHAPES])}")
-    parser.add_argument("--cells", type=names, default=list(peers.GATES))
-    parser.add_argument("--tasks", type=names, default=list(TASKS), help="train, infer")
-    parser.add_argument("--contenders", type=names, default=list(CONTENDERS))
-    parser.add_argument("--threads", type=names, default=["2", "1"])
+    for name, choices, default in (
+        ("--shapes", [*GROUPS, *SHAPES], ["all"]),
+        ("--cells", [*peers.GATES], [*peers.GATES]),
+        ("--tasks", TASKS, TASKS),
+        ("--contenders", CONTENDERS, CONTENDERS),
+    ):
+        some = harness.some_of(choices)
+        parser.add_argument(name, type=some, default=default, help=", ".join(choices))
+    parser.add_argument("--threads", type=lambda text: text.split(","), default=["2", "1"])
     parser.add_argument("--seconds", type=float, default=2.0, help="for one contender at one shape")
     parser.add_argument(
         "--patience",
@@ -213,7 +214,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="only compare the peers' losses")
     parser.add_argument("--worker", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.shapes = [s for part in names(options.shapes) for s in GROUPS.get(part, (part,))]
+    options.shapes = [s for part in options.shapes for s in GROUPS.get(part, (part,))]
     return options
 
 
