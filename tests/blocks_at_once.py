@@ -5,10 +5,12 @@ thread of each block is one of Python, and keeps a vector clock (Lamport; Matter
 it knows of what each other thread has done. Threads learn of each other where they wait for each
 other, and by atomic additions. Whoever touches a number that another thread has written, or writes
 one that another has read, and does not know of it, has won a race, and fails: whatever the order
-was in which they ran. So they take turns, and hand over where they wait, which is the same every
-time, and quick. ``sync``'s fence is taken on trust: the simulator has no caches.
+was in which they ran, but for who has asked an atomic counter how often. So they take turns, and
+hand over where they wait to any other, by a generator of random numbers that begins the same every
+time. ``sync``'s fence is taken on trust: the simulator has no caches.
 """
 
+import random
 import sys
 import threading
 from collections import deque
@@ -99,6 +101,7 @@ class Grid:
             for place in range(device.THREADS):
                 block.threads.append(Worker(self, block, place, lambda: code(*watched)))
         self.ready = deque(thread for block in self.blocks for thread in block.threads)
+        self.random = random.Random(0)  # any order may be the one in which a race is seen
         self.asked = 0  # how often somebody has looked whether another has come
 
     def run(self):
@@ -115,6 +118,7 @@ class Grid:
         """Let the others have their turns, until it is this one's again."""
         if not self.ready:
             self.fail(AssertionError("all threads wait, and none for the same"))
+        self.ready.rotate(self.random.randrange(len(self.ready)))
         following = self.ready.popleft()
         if following is not thread:
             following.turn.release()

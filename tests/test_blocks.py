@@ -1,5 +1,7 @@
 """Several blocks that work on one network: what comes of it, and that a race would be noticed."""
 
+import threading
+
 import numpy as np
 import pytest
 from test_cuda import ALL, LOSS, after_several_steps, assert_like_reference
@@ -59,6 +61,30 @@ def test_a_race_is_noticed(problem, race, monkeypatch):
     engine, batch = problem("gru", device="cuda", count=13, steps=2, hidden=3)
     with pytest.raises(race, match="comes too"):
         engine.loss_and_gradient({0: batch}, LOSS)
+
+
+@pytest.mark.parametrize("missing", [1, 1000], ids=["one less", "asked once"])
+def test_a_wait_that_is_too_short_is_noticed(problem, race, monkeypatch, missing):
+    """It asks, but not for all blocks."""
+    from blocks_at_once import Atomic
+
+    from tsrnn.kernels.cuda import steps as kernel
+
+    def sync(now, counter, team):
+        me, atomic = threading.current_thread(), Atomic()
+        me.syncthreads()
+        if me.threadIdx.x == 0:
+            waited_for = (atomic.add(now, counter, 1) // team + 1) * team - missing
+            while atomic.add(now, counter, 0) < waited_for:
+                pass
+        me.syncthreads()
+
+    monkeypatch.setattr(kernel, "sync", sync)
+    engine, batch = problem("gru", device="cuda", count=13, steps=2, hidden=3)
+    memory = engine.optimizer_memory(Adam())
+    turn = Turn(batch.windows, Adam().at(np.arange(1, 4), 0.01), np.arange(3))
+    with pytest.raises(race, match="comes too"):
+        engine.train({0: turn}, 5, LOSS, memory, 0.05, 0.2)
 
 
 def test_a_wait_for_nobody_is_noticed(problem, race, monkeypatch):

@@ -259,7 +259,12 @@ def test_the_standard_input(capsys, monkeypatch):
         (f"{','.join('abcdefghij')}\n{'1,' * 9}1\n", [], "'g', 'h', ... (10 in all); name one"),
         ("t,v,v\n2024-01,1,2\n", ["--target", "v"], "its header names 'v' 2 times"),
         ("2024-01-01,1\n2024-01-02,2\n", [], "its first line holds the date '2024-01-01', where"),
-        ("v\n1\n\n3\n\n", [], "column 'v', data row 2: no value (1 of 3 rows)"),
+        ("\nv\n1\n \n3\n\n", [], "data row 2 is a blank line (1 of 3), which may be a missing"),
+        ('v\n1\n""\n3\nNA\n\n', [], "column 'v', data row 2: no value (2 of 4 rows)"),
+        (",v\n2024-01-01,1\n,2\n", [], "data row 2: '' is not a date"),
+        ("day,sales\n", [], "has a header but no rows"),
+        ("t,v\n2024-01,US-$10\n", [], "'US-$10' is not a number"),
+        ("t,v\n2024-01,10-\n", [], "'10-' is not a number"),
         ("t,v\n2024-01,-$10\n", [], "'-$10' is not a number; write it as -10"),
         ("t,v\n2024-01,- 10\n", [], "'- 10' is not a number; write it as -10"),
         ("t,v\n2024-01,(10)\n", [], "'(10)' is not a number"),
@@ -273,13 +278,28 @@ def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, messa
     assert not out.exists()
 
 
-@pytest.mark.parametrize("ending", ["gz", "zip", "xz", "bz2"])
+@pytest.mark.parametrize("ending", ["gz", "zip", "xz", "bz2", "tar"])
 def test_a_damaged_compressed_file(capsys, tmp_path, ending):
     whole, damaged = tmp_path / f"whole.csv.{ending}", tmp_path / f"damaged.csv.{ending}"
     monthly().to_csv(whole)
-    damaged.write_bytes(whole.read_bytes()[:60])
     message = f"{damaged} cannot be decompressed: "
-    assert error_of(capsys, "forecast", str(damaged)).startswith(message)
+    for contents in (whole.read_bytes()[:60], b"<html>"):
+        damaged.write_bytes(contents)
+        assert error_of(capsys, "forecast", str(damaged)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("\nv\n{0}\n \n\n", []),
+        ("item,2024-01-01\n{0}\n", ["--target", "2024-01-01"]),
+        ("day,2024-01-01 sold\n{0}\n", ["--target", "2024-01-01 sold"]),
+    ],
+)
+def test_odd_files_that_say_all(csv, capsys, text, options):
+    rows = [f"{'x,' * (',' in text)}{value}" for value in range(40)]
+    main(["forecast", csv(text.format("\n".join(rows))), *options, *SMALL])
+    assert "40 rows" in capsys.readouterr().out
 
 
 def test_a_missing_file(capsys):

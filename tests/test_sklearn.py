@@ -268,6 +268,9 @@ def test_score_never_takes_covariates_for_what_came_true():
     assert numbers.score(ahead[["price"]].to_numpy(), truth.to_numpy()) < 1
     with pytest.raises(ValueError, match="pass y"):
         numbers.score(ahead[["price"]].to_numpy())
+    namesake = small(horizon=4).fit(X[["price"]], daily(name="price"))
+    with pytest.raises(ValueError, match="X holds covariates; pass y"):
+        namesake.score(ahead[["price"]])
 
 
 def test_score_of_arrays_forecast_at_rows_of_a_frame():

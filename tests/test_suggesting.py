@@ -55,6 +55,7 @@ def test_what_is_suggested_can_be_fitted(more, horizon):
         {"lookback": 14},
         {"segment_length": 7, "lookback": 21},
         {"segment_length": 2},
+        {"segment_length": 7},
         {"segment_length": None, "bidirectional": True},
         {"seasonal_lags": [28]},
         {"deseasonalize": 7},

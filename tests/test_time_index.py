@@ -392,6 +392,15 @@ def test_months_with_gaps_every_half_year_are_months():
     assert numbers.tolist() == [month for month in range(60) if month % 6 != 5]
 
 
+def test_a_hint_counts_for_more_than_short_stretches():
+    """Business days without Mondays or Fridays are no days, if the training data had the former."""
+    days = pd.bdate_range("2024-01-01", periods=60)
+    rows = Rows("history", days[(days.day_of_week % 4 != 0)], np.array([0, 36]))
+    timeline, numbers = read_times(rows, hint=pd.offsets.BusinessDay(), gaps=True)
+    assert timeline.step_name == "B"
+    assert numbers[:5].tolist() == [0, 1, 2, 5, 6]
+
+
 @pytest.mark.skipif(int(pd.__version__.split(".")[0]) < 3, reason="pandas 2 still takes them")
 @pytest.mark.parametrize(("freq", "advice"), [("M", "Please use 'ME'"), ("H", "Did you mean h?")])
 def test_a_name_that_pandas_has_given_up(freq, advice):

@@ -267,11 +267,10 @@ def test_after_a_divergence_a_smaller_rate_goes_on():
     """What the optimizer remembers of the epoch that diverged is forgotten with its weights."""
     options = {"optimizer": "momentum", "learning_rate": 1e-3, "clip_norm": None}
     forecaster = small(**options).fit(daily())
-    before = forecaster._memory
+    assert forecaster._memory.values.any()
     with pytest.raises(FloatingPointError, match="learning_rate"):
         forecaster.set_params(learning_rate=1e30).partial_fit(daily())
-    assert forecaster._memory.step == before.step
-    np.testing.assert_array_equal(forecaster._memory.values, before.values)
+    assert not forecaster._memory.values.any()
     forecaster.set_params(learning_rate=1e-3).partial_fit(daily())
 
 

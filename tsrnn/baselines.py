@@ -49,11 +49,14 @@ def season_length(freq: str | None) -> int:
     >>> season_length("MS"), season_length("W-SUN"), season_length("30min"), season_length(None)
     (12, 52, 48, 1)
     """
-    freq = re.sub(r"<DateOffset: months=(\d+)>", r"\1MS", freq or "")  # on any day of the month
-    parts = re.match(r"(\d*)([A-Za-z]+)", freq)
-    if parts is None:
+    parts = re.match(r"(\d*)([A-Za-z]+)", freq or "")
+    months = re.fullmatch(r"<(?:(\d+) \* )?DateOffsets?: months=(\d+)>", freq or "")
+    if parts is not None:
+        unit, count = parts[2], int(parts[1] or 1)
+    elif months is not None:  # on any day of the month
+        unit, count = "M", int(months[1] or 1) * int(months[2])
+    else:
         return 1
-    unit, count = parts[2], int(parts[1] or 1)
     season = Fraction(_STEPS.get(unit, 1), count)
     if season == 1 and unit in _LONGER:  # a step as long as the season has one of its own
         return _STEPS[_LONGER[unit]]

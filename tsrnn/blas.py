@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 # The number of BLAS's threads is the whole process's.
-_one_at_a_time = threading.Lock()
+_one_at_a_time = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a fork waits: its child would find the lock taken for ever
     os.register_at_fork(
         before=_one_at_a_time.acquire,

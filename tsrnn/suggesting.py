@@ -131,7 +131,7 @@ def choices(
     if "deseasonalize" in settled or units in ("size", "counts"):
         nature = nature._replace(weekly=False)
     chosen = {"horizon": Choice(horizon, "as asked")}
-    segment = None if nature.weekly else _segment(nature, horizon, settled)
+    segment = _segment(nature, horizon, settled)
     chosen["lookback"] = _lookback(nature, horizon, segment)
     if segment is None:
         chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
@@ -182,7 +182,7 @@ def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | 
     if "segment_length" in settled:
         return settled["segment_length"]
     whole = settled.get("strategy", "direct") == "direct"
-    if not whole or settled.get("supervision", "window") != "window":
+    if nature.weekly or not whole or settled.get("supervision", "window") != "window":
         return None
     lookback = settled.get("lookback") or 0  # of the length of some segments, too
     most = min(horizon, _room(nature, horizon) // 2)

@@ -197,8 +197,7 @@ class Trainer:
                 epochs_done += 1
         except KeyboardInterrupt:
             self.interrupted = True
-            # Nobody knows how many steps it remembers: the next training begins with none.
-            self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
+            self._forget()  # nobody knows how many steps it remembers
             warnings.warn(
                 f"Training was interrupted in epoch {epochs_done + 1}; "
                 "the network keeps what it had learned.",
@@ -219,8 +218,7 @@ class Trainer:
         }
 
     def _epoch(self, epoch: int, active: dict[int, Learner]) -> None:
-        settings = self.settings
-        before, remembered = self.engine.parameters.copy(), self._memory.copy()
+        settings, before = self.settings, self.engine.parameters.copy()
         size, clip_norm = settings.batch_size, settings.clip_norm or math.inf
         counts = np.diff([*range(0, self.windows_per_epoch, size), self.windows_per_epoch])
         turns = {number: self._turn(number, epoch, len(counts)) for number in active}
@@ -228,7 +226,8 @@ class Trainer:
             turns, size, self.loss, self._memory, clip_norm, settings.dropout
         )
         if not (np.isfinite(losses + norms).all() and np.isfinite(self.engine.parameters).all()):
-            self.engine.parameters[:], self._memory[:] = before, remembered
+            self.engine.parameters[:] = before
+            self._forget()
             self.failure = _divergence(epoch, losses, norms, settings)
             return
         self.step += len(counts)
@@ -240,6 +239,10 @@ class Trainer:
         for learner in active.values():
             if isinstance(learner.schedule, Plateau):
                 learner.schedule.note((learner.scores or learner.losses)[-1])
+
+    def _forget(self) -> None:
+        """The optimizer's memory: the next training begins without."""
+        self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
 
     def _turn(self, number: int, epoch: int, steps: int) -> Turn:
         """What a network does in an epoch."""

@@ -153,11 +153,10 @@ def _cure(text: str, decimal: str) -> str:
     """What to do about a number with a decimal comma, thousands set apart, a currency or a unit."""
     if decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
         return f"; --decimal , reads it as {text.replace(',', '.')}"
-    found = re.fullmatch(r"(\D*?)(\d[\d.,]*)\D*", text)
-    if found is None or "(" in found[1]:  # which may be how a negative number is written
+    found = re.fullmatch(r"(\s*[-\u2212]\s*)?([^-\u2212(\d]*)(\d[\d.,]*)[^-\u2212)\d]*", text)
+    if found is None:  # more minus signs or brackets, which may be one
         return ""
-    sign = "-" if re.search("[-\u2212]", found[1]) else ""
-    number = sign + found[2]
+    number = ("-" if found[1] else "") + found[3]
     last = "," if number.rfind(",") > number.rfind(".") >= 0 else "."
     bare = number.translate({ord(mark): None for mark in ".," if mark != last})
     return f"; write it as {bare.replace(last, decimal)}" if bare.count(last) < 2 else ""

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import io
 import lzma
-import re
 import sys
+import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["Dialect", "read_table"]
 
 _Source: TypeAlias = Callable[[], Path | io.BytesIO]
 
-_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}.*|\d{1,2}([-/.])\d{1,2}\2\d{4}.*")
-_DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+_DATE = r"\s*(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?"
+_DAMAGED = (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
 
@@ -71,15 +73,16 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
     source = _source(path)
     try:
         sep = dialect.sep or _separator(path, source, dialect)
-        names = _header(path, source, sep, dialect)
+        n_columns = _check_header(path, source, sep, dialect)
         table = pd.read_csv(
             source(),
             sep=sep,
             decimal=dialect.decimal or ".",
             encoding=dialect.encoding,
             dtype=dict.fromkeys(text_columns, str),
-            skip_blank_lines=len(names) > 1,  # of a single column they are missing values
         )
+        if n_columns == 1:
+            _check_no_blank_lines(path, source, sep, dialect, len(table))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not written in {dialect.encoding or 'UTF-8'}: {error}; --encoding names "
@@ -89,10 +92,10 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
         raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
     except pd.errors.ParserError as error:
         raise ValueError(f"{path} does not read as CSV: {error}") from error
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        if getattr(error, "filename", None) is not None:  # cannot be read at all
+            raise
         raise ValueError(f"{path} cannot be decompressed: {error}") from error
-    if len(names) == 1:  # blank lines at the end are none
-        table = table.loc[: table.iloc[:, 0].last_valid_index()]
     if table.empty:
         raise ValueError(f"{path} has a header but no rows")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
@@ -103,24 +106,41 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
     return table
 
 
-def _header(path: Path, source: _Source, sep: str, dialect: Dialect) -> list[str]:
-    """The names in the first line, which pandas would make differ, and take numbers for."""
-    first = pd.read_csv(
-        source(), sep=sep, encoding=dialect.encoding, header=None, nrows=1, dtype=str
-    )
-    names = first.iloc[0].dropna().tolist()
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+def _check_header(path: Path, source: _Source, sep: str, dialect: Dialect) -> int:
+    """Refuse a first line that is none, or whose names pandas would make differ; its fields."""
+    first = _text(source, sep, dialect, nrows=1).iloc[0]
+    names = Counter(name for name in first if name)
+    repeated = [name for name, count in names.items() if count > 1]
     if repeated:
+        raise ValueError(f"{path}: its header names {repeated[0]!r} {names[repeated[0]]} times")
+    dates = first.str.fullmatch(_DATE)
+    if dates.any() and (dates | pd.to_numeric(first, errors="coerce").notna()).all():
         raise ValueError(
-            f"{path}: its header names {repeated[0]!r} {names.count(repeated[0])} times"
+            f"{path}: its first line holds the date {first[dates].iloc[0]!r}, where it should name "
+            "the columns, such as day,sales; below it there is one row a step"
         )
-    dates = [name for name in names if _DATE.fullmatch(name.strip())]
-    if dates:
+    return len(first)
+
+
+def _check_no_blank_lines(
+    path: Path, source: _Source, sep: str, dialect: Dialect, rows: int
+) -> None:
+    """Refuse blank lines between those of a column: pandas skips them, but they may be values."""
+    lines = _text(source, sep, dialect, skip_blank_lines=False, names=[0])[0].str.strip()
+    there = np.flatnonzero(lines != "")
+    between = lines[there[0] + 1 : there[-1] + 1]
+    if len(between) > rows:
+        row = int(np.argmax(between == "")) + 1
         raise ValueError(
-            f"{path}: its first line holds the date {dates[0]!r}, where it should name the "
-            "columns, such as day,sales; below it there is one row a step"
+            f"{path}: data row {row} is a blank line ({len(between) - rows} of {len(between)}), "
+            "which may be a missing value or none; write NA for one, or take the line out"
         )
-    return names
+
+
+def _text(source: _Source, sep: str, dialect: Dialect, **how: Any) -> pd.DataFrame:
+    """Lines as they stand, the first one too."""
+    as_it_is: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
+    return pd.read_csv(source(), sep=sep, encoding=dialect.encoding, **as_it_is, **how)
 
 
 def _source(path: Path) -> _Source:

@@ -288,7 +288,8 @@ class Panel:
         if self.kind == "long":
             self._check_same_keys(X, y)
             forecast = forecast[list(self.names or ())]
-        if alone and (self.names in (None, (None,)) or not isinstance(y, pd.DataFrame)):
+        unsaid = self.names in (None, (None,)) or any(name in self.known for name in self.names)
+        if alone and (unsaid or not isinstance(y, pd.DataFrame)):
             raise ValueError("X holds covariates; pass y as well, which tells what came true.")
         if not isinstance(y, pd.DataFrame) or not (alone or self.kind in ("frame", "long")):
             return y, forecast

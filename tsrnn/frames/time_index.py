@@ -223,9 +223,13 @@ def _steps_of(index: pd.DatetimeIndex) -> Iterator[pd.offsets.BaseOffset]:
 def _elected(index: pd.DatetimeIndex, hint: Any) -> pd.offsets.BaseOffset:
     """What most short stretches of an index with gaps say; the hint if they say nothing.
 
-    They have six stamps, so that each has a weekend in it; or three, where none of six has a step.
+    They have six stamps, so that each has a weekend in it; or three, where neither any of six nor
+    a hint tells a step.
     """
-    for size in (min(6, max(3, len(index) // 2)), 3):
+    sizes = [min(6, max(3, len(index) // 2))]
+    if not isinstance(hint, pd.offsets.BaseOffset):
+        sizes.append(3)
+    for size in sizes:
         stretches = (index[i : i + size] for i in range(min(_STRETCHES, len(index) - size + 1)))
         votes = Counter(step for stretch in stretches for step in islice(_steps_of(stretch), 1))
         for step, _ in votes.most_common():

@@ -1,7 +1,7 @@
 """Windows in, predictions out: between the flat arrays and a tile's matrices.
 
 An operation is ``operation(arrays, context, call, me, threads)``: all threads of a block work on
-it, each on every so-manieth element. the context, and the call
+it, each on every so-manieth element. ``arrays`` are ``device.Arrays``; the context, and the call
 with its numbers from 1 on, are those of ``tape``, where numbers and the order of each call's
 arguments are explained beside the CPU's kernel of the same name. A buffer is a place in an array.
 
