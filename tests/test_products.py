@@ -120,7 +120,8 @@ def test_what_was_there_counts_only_when_added_to(dtype):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_stays_in_its_row(dtype, bad):
     lanes = machine().lanes(dtype)
-    A, B = np.ones((2 * TILE_ROWS, UNROLL), dtype), np.ones((UNROLL, 3 * lanes), dtype)
+    depth = 2 * UNROLL
+    A, B = np.ones((2 * TILE_ROWS, depth), dtype), np.ones((depth, 3 * lanes), dtype)
     A[TILE_ROWS + 1, 2] = bad
     found = product(A, B, np.zeros((2 * TILE_ROWS, 3 * lanes), dtype))
     finite = np.isfinite(found).all(axis=1)

@@ -23,7 +23,7 @@ DEPTH = 160
 # A whole number of vectors in either precision, on every machine.
 GROUP = 16
 # Steps of k in one turn of the innermost loop. Depths are multiples of it.
-UNROLL = 4
+UNROLL = 2
 
 
 def _register_tile(rows: int, vectors: int, transposed: bool):
