@@ -20,7 +20,6 @@ from tsrnn.optimizers import OPTIMIZERS, Adam
 
 CAPABILITIES = [(7, 0), (8, 0), (9, 0)]
 WITH_TENSOR_CORES = CAPABILITIES[1:]
-ALL_LOSSES = [loss() for loss in LOSSES.values()]
 # The most that 256 threads of a block may have, and what the kernels took when they were written.
 MOST_REGISTERS = {"training": 255, "forecast": 255}
 
@@ -154,7 +153,7 @@ def test_losses_are_assembled(kernel, tmp_path):
     from tsrnn.kernels.cuda.program import Compiled
     from tsrnn.kernels.tape.calls import Operation
 
-    losses = [Operation("loss", (type(loss), len(loss.settings), True)) for loss in ALL_LOSSES]
+    losses = [Operation("loss", (loss, len(loss().settings), True)) for loss in LOSSES.values()]
     others = [each for each in kernel("gru", True).codes if each.name != "loss"]
     ptx = ptx_of(Compiled(others + losses, Adam, "float32", "ieee"), (9, 0))
     assert not re.search(r"\.f64", ptx)
@@ -163,12 +162,12 @@ def test_losses_are_assembled(kernel, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers_are_assembled(name, tmp_path):
-    """Their steps stand apart from the operations of a tape."""
+def test_optimizers_are_assembled(kernel, name, tmp_path):
+    """Each beside everything else."""
     from tsrnn.kernels.cuda.program import Compiled
-    from tsrnn.kernels.tape.calls import Operation
 
-    ptx = ptx_of(Compiled([Operation("fill")], OPTIMIZERS[name], "float32", "ieee"), (9, 0))
+    operations = [*kernel("rnn_tanh", True).codes]
+    ptx = ptx_of(Compiled(operations, OPTIMIZERS[name], "float32", "ieee"), (9, 0))
     assert not re.search(r"\.f64", ptx)
     assert assembled(ptx, (9, 0), tmp_path)[2] == 0
 
