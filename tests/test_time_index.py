@@ -392,6 +392,19 @@ def test_months_with_gaps_every_half_year_are_months():
     assert numbers.tolist() == [month for month in range(60) if month % 6 != 5]
 
 
+def test_only_dates_are_told_of_freq():
+    """Of periods and counts it is refused."""
+    whole = np.array([0, 59])
+    for index, told in (
+        (pd.date_range("2024", periods=60), True),
+        (pd.period_range("2024", periods=60, freq="D"), False),
+        (pd.Index(np.arange(60)), False),
+    ):
+        with pytest.raises(ValueError, match="1 missing in all") as caught:
+            read_times(Rows("y", index.delete(30), whole))
+        assert ("by freq" in str(caught.value)) == told
+
+
 def test_a_hint_counts_for_more_than_short_stretches():
     """Business days without Mondays or Fridays are no days, if the training data had the former."""
     days = pd.bdate_range("2024-01-01", periods=60)

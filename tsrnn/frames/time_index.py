@@ -226,17 +226,14 @@ def _elected(index: pd.DatetimeIndex, hint: Any) -> pd.offsets.BaseOffset:
     They have six stamps, so that each has a weekend in it; or three, where neither any of six nor
     a hint tells a step.
     """
-    sizes = [min(6, max(3, len(index) // 2))]
-    if not isinstance(hint, pd.offsets.BaseOffset):
-        sizes.append(3)
-    for size in sizes:
+    for size in (min(6, max(3, len(index) // 2)), 3):
         stretches = (index[i : i + size] for i in range(min(_STRETCHES, len(index) - size + 1)))
         votes = Counter(step for stretch in stretches for step in islice(_steps_of(stretch), 1))
         for step, _ in votes.most_common():
             if _fits(index[:1], step):
                 return step
-    if isinstance(hint, pd.offsets.BaseOffset):
-        return hint
+        if isinstance(hint, pd.offsets.BaseOffset):
+            return hint
     span = pd.Timedelta(_commonest_step(index), index.unit)
     return to_offset(span) if span % _DAY else pd.offsets.Day(span.days)
 
@@ -338,7 +335,9 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     off, jumps = numbers < 0, np.flatnonzero(np.diff(numbers) != 1)
     if not off.any() and 2 * jumps.size < numbers.size:
         code = " with .asfreq(...) or .reindex(...)" * (rows.ids is None)
-        return _gaps(timeline, numbers, jumps, name, code)
+        named = "; if they have another frequency, name it by freq"
+        named *= isinstance(index, pd.DatetimeIndex)
+        return _gaps(timeline, numbers, jumps, name, (code, named))
     row = int(np.argmax(off)) if off.any() else int(jumps[0]) + 1
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
@@ -361,8 +360,10 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
 
 
 def _gaps(
-    timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str, code: str
+    timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str, advice: tuple[str, str]
 ) -> ValueError:
+    """The error for stamps that are missing; `advice` is how to insert them, or whether to."""
+    code, named = advice
     shown = [
         np.arange(numbers[i] + 1, min(numbers[i + 1], numbers[i] + 1 + _SHOWN))
         for i in jumps[:_SHOWN]
@@ -374,6 +375,5 @@ def _gaps(
     return ValueError(
         f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
         f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
-        'have both done by missing="ffill", "interpolate" or "mask"; if they have another '
-        "frequency, name it by freq."
+        f'have both done by missing="ffill", "interpolate" or "mask"{named}.'
     )
