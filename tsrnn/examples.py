@@ -12,6 +12,7 @@ from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.training import Examples
 from tsrnn.windows import (
+    coverage,
     most_origins,
     sequences,
     split_validation,
@@ -117,7 +118,7 @@ def _make_relative(
 
     Forecasts begin at the rows `firsts`: those to learn from, and those to validate on, if any.
     """
-    learned, validated = (_times_forecast(some, block, len(weights)) for some in firsts)
+    learned, validated = (coverage(some, block, len(weights)) for some in firsts)
     for times, purpose in ((learned, "learn from"), (validated, "validate on")):
         if times.any() and not weights[times > 0].any():
             raise ValueError(
@@ -126,9 +127,3 @@ def _make_relative(
             )
     weights /= weights[learned > 0].max()  # then their sum is finite, whatever the unit
     weights /= np.average(weights, weights=learned)
-
-
-def _times_forecast(firsts: np.ndarray, block: int, rows: int) -> np.ndarray:
-    """How many of the forecasts hold each row."""
-    begun, ended = (np.bincount(place, minlength=rows + 1) for place in (firsts, firsts + block))
-    return np.cumsum(begun - ended)[:-1]

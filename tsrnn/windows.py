@@ -102,6 +102,18 @@ def split_validation(
     )
 
 
+def coverage(starts: np.ndarray, steps: int, rows: int) -> np.ndarray:
+    """How many stretches of so many steps, that begin at `starts`, hold each of the rows.
+
+    Examples
+    --------
+    >>> coverage(np.array([0, 1, 4]), steps=2, rows=6)
+    array([1, 2, 1, 0, 1, 1])
+    """
+    begun, ended = (np.bincount(place, minlength=rows + 1) for place in (starts, starts + steps))
+    return np.cumsum(begun - ended)[:-1]
+
+
 def spread_out(length: int, count: int) -> np.ndarray:
     """Places of `count` among `length` windows, evenly spread.
 
@@ -177,7 +189,5 @@ def windows_of(runs: np.ndarray, origins: int) -> np.ndarray:
     """
     if origins == 1:
         return runs
-    first, size = runs.min(), np.ptp(runs) + origins + 1
-    places = runs - first
-    begun, ended = (np.bincount(place, minlength=size) for place in (places, places + origins))
-    return first + np.flatnonzero(np.cumsum(begun - ended))
+    first = runs.min()
+    return first + np.flatnonzero(coverage(runs - first, origins, np.ptp(runs) + origins))

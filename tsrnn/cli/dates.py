@@ -10,8 +10,9 @@ import pandas as pd
 
 from tsrnn.cli.table import Dialect
 
-__all__ = ["first_row", "looks_like_dates", "read_dates"]
+__all__ = ["DECIMAL_COMMA", "first_row", "looks_like_dates", "read_dates"]
 
+DECIMAL_COMMA = r"[-+]?\d+,\d+"  # a number, with one
 _DAY_AND_MONTH = r"(\d{1,2})[-./](\d{1,2})[-./]"
 _QUARTER = r"\d{4}-?Q[1-4]"
 _FIRST_YEAR = 1000  # pandas reads "may" and "10,5" as days of the year 1
@@ -29,7 +30,7 @@ def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
     texts = column.dropna().head(1)
     if texts.empty or pd.api.types.is_numeric_dtype(column):
         return False
-    if re.fullmatch(r"[-+]?\d+,\d+", str(texts.iloc[0])):  # a decimal comma
+    if re.fullmatch(DECIMAL_COMMA, str(texts.iloc[0])):
         return False
     date = _dates_where_any(texts, format=date_format).iloc[0]
     return not pd.isna(date) and date.year >= _FIRST_YEAR

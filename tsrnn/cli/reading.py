@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tsrnn.cli.dates import first_row, looks_like_dates, read_dates
+from tsrnn.cli.dates import DECIMAL_COMMA, first_row, looks_like_dates, read_dates
 from tsrnn.cli.table import Dialect, read_table
 
 __all__ = ["read_series"]
@@ -151,7 +151,7 @@ def _not_a_number(column: pd.Series, dialect: Dialect) -> str:
 
 def _cure(text: str, decimal: str) -> str:
     """What to do about a number with a decimal comma, thousands set apart, a currency or a unit."""
-    if decimal == "." and re.fullmatch(r"[-+]?\d+,\d+", text):
+    if decimal == "." and re.fullmatch(DECIMAL_COMMA, text):
         return f"; --decimal , reads it as {text.replace(',', '.')}"
     found = re.fullmatch(r"(\s*[-\u2212]\s*)?([^-\u2212(\d]*)(\d[\d.,]*)[^-\u2212)\d]*", text)
     if found is None:  # more minus signs or brackets, which may be one
