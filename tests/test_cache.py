@@ -54,6 +54,14 @@ def compile_two():
     return observe(work)
 
 
+def compile_product(transposed):
+    from numba import types
+
+    from tsrnn.kernels.cpu.products import multiply
+
+    multiply(transposed, types.float32).compile()
+
+
 def compile_two_with_a_full_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     return compile_two()
@@ -194,6 +202,13 @@ def test_cells_and_precisions_do_not_mix(filled, folder, tmp_path):
     both = run(observe_fits, LSTM, GRU, LSTM, NUMBA_CACHE_DIR=folder)
     assert both["result"] == [*filled[1], *wanted, *filled[1]]
     assert not both["compiled"]
+
+
+def test_kernels_of_several_processes_do_not_mix(filled, tmp_path):
+    """Numba counts what a process compiles, and names the parts of kernels by the count."""
+    for transposed in (False, True):
+        run(compile_product, transposed, NUMBA_CACHE_DIR=tmp_path)
+    assert run(observe_fits, LSTM, NUMBA_CACHE_DIR=tmp_path)["result"] == filled[1]
 
 
 def test_another_processor_has_kernels_of_its_own(folder):

@@ -8,6 +8,7 @@ compile, and optimise, a called function again with every caller.
 import ctypes
 import os
 import threading
+import uuid
 from collections.abc import Callable
 
 from llvmlite import ir
@@ -17,10 +18,6 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic, register_jitable
 
 from tsrnn.kernels.cpu.disk import DiskCache
-
-# For a function that kernels call as if it stood in them. Python never calls it, nor does C:
-# leaving out what they would need halves the time that it takes to compile.
-part_of_kernel = register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 _compiling = threading.RLock()
 _kernels: dict[tuple, "Kernel"] = {}
@@ -43,6 +40,18 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_let_compilers_go_on,
         after_in_child=_let_compilers_go_on,
     )
+
+
+def part_of_kernel(function: Callable) -> Callable:
+    """A function that kernels call as if it stood in them.
+
+    Python never calls it, nor does C: leaving out what they would need halves the time that it
+    takes to compile. LLVM knows functions by name alone, and where two kernels from disk have parts
+    of one name, the one that is loaded first lends its part to the other. Numba numbers functions
+    in the order in which a process compiles them, and so would give one name to different parts.
+    """
+    function.__qualname__ = f"{function.__name__}_{uuid.uuid4().hex}"
+    return register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 class Kernel:
