@@ -8,6 +8,7 @@ from small import SMALL
 
 from tsrnn.kernels import Architecture, Columns, WindowSet, make_engine
 
+VIRTUAL_GPU = pytest.StashKey()
 CELLS_OF_PYTORCH = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
@@ -24,10 +25,17 @@ def named(architecture: Architecture, flat: np.ndarray) -> dict[str, np.ndarray]
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where networks are computed: cpu or cuda")
+    parser.addoption(
+        "--virtual-gpu", action="store_true", help="run the PTX of a GPU's kernels on the CPU"
+    )
 
 
 def pytest_configure(config):
     SMALL["device"] = config.getoption("--device")
+    if config.getoption("--virtual-gpu"):
+        from virtual_gpu import VirtualGPU
+
+        config.stash[VIRTUAL_GPU] = VirtualGPU()
 
 
 def reason_without_gpu():
@@ -61,6 +69,25 @@ def gpu(monkeypatch):
 
     run_at_once(monkeypatch)
     return "simulated"
+
+
+@pytest.fixture
+def engine_class(request):
+    """What networks are computed by."""
+    device = request.config.getoption("--device")
+    return importlib.import_module(f"tsrnn.kernels.{device}.engine").Engine
+
+
+@pytest.fixture
+def native_call(request):
+    """What has a method ``run`` in which their kernels do."""
+    if request.config.getoption("--device") == "cpu":
+        from tsrnn.kernels.cpu.program import Program
+
+        return Program
+    from tsrnn.kernels.cuda.launch import Launch
+
+    return Launch
 
 
 @pytest.fixture

@@ -49,3 +49,12 @@ def rows_at(index: pd.Index) -> pd.DataFrame:
 def says(*words: str) -> re.Pattern:
     """A pattern for messages that hold all these words."""
     return re.compile("".join(f"(?=.*{re.escape(word)})" for word in words), re.DOTALL)
+
+
+def assert_as_alone(found: Any, wanted: Any, name: str = "") -> None:
+    """What one of several networks has learned: on a CPU the same bits as if it had been alone.
+
+    A GPU cuts the batches of several networks into other tiles, and sums up in another order.
+    """
+    tolerance = 0.0 if SMALL["device"] == "cpu" else 1e-4
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance, err_msg=name)

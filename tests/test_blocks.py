@@ -117,8 +117,8 @@ def crewed(problem, crew, cell="gru", layers=1, directions=1, **more):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("crew", [4], indirect=True)
 def test_crews_of_every_cell(problem, crew, cell):
-    engine, batch = crewed(problem, crew, cell)
-    assert_like_reference(engine, batch, 1e-10)
+    engine, batch = crewed(problem, crew, cell, dtype="float32")  # whose weights fit a block
+    assert_like_reference(engine, batch, 1e-5)
     for program in engine._programs.values():
         assert program.crew == crew
         assert program.blocks % crew == 0

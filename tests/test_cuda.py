@@ -11,6 +11,8 @@ from conftest import named
 from small import daily, small, wave
 from test_steps import shuffled, train
 
+import tsrnn
+from tsrnn import kernels
 from tsrnn.kernels import Columns, Turn, WindowSet
 from tsrnn.kernels.cells import CELLS
 from tsrnn.kernels.reference import Reference
@@ -217,11 +219,13 @@ def test_the_same_bits_every_time():
         np.testing.assert_array_equal(values, second.params_[name])
 
 
-def test_what_was_learned_on_a_gpu_is_loaded_without(tmp_path):
-    import tsrnn
-
+def test_what_was_learned_on_a_gpu_is_loaded_there_and_without(tmp_path, monkeypatch):
     forecaster = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
     forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert loaded._model.network.device == "cuda"
+    np.testing.assert_array_equal(loaded.predict(), forecaster.predict())
+    monkeypatch.setattr(kernels, "has_gpu", lambda _: False)
     loaded = tsrnn.load(tmp_path / "model")
     assert loaded._model.network.device == "cpu"
     np.testing.assert_allclose(loaded.predict(), forecaster.predict(), rtol=1e-5)
@@ -232,7 +236,7 @@ def test_a_device_without_room_says_so(monkeypatch):
 
     class Full:
         def __getattr__(self, name):
-            raise device.driver_error()("[2] Call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY")
+            raise device.driver_error()(2, "Call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY")
 
     monkeypatch.setattr(device, "cuda", Full())
     with pytest.raises(MemoryError, match="The GPU has no room for another 8 MiB"):

@@ -29,7 +29,7 @@ def without_numba_cuda(monkeypatch):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     without_numba_cuda(monkeypatch)
-    forecaster = small().fit(wave())
+    forecaster = small(device="cpu").fit(wave())
     before = forecaster.predict()
     with pytest.raises(ImportError, match=says('device="cuda"', 'pip install "tsrnn[cuda]"')):
         forecaster.set_params(device="cuda").fit(wave())
@@ -66,14 +66,14 @@ def test_auto_takes_a_gpu_that_is_there_for_large_batches(monkeypatch, there):
 def test_auto_does_without(monkeypatch):
     without_numba_cuda(monkeypatch)
     automatic = small(device="auto", batch_size=512, hidden_size=64).fit(wave())
-    usual = small(batch_size=512, hidden_size=64).fit(wave())
+    usual = small(device="cpu", batch_size=512, hidden_size=64).fit(wave())
     np.testing.assert_array_equal(automatic.predict(), usual.predict())
 
 
 def test_a_network_from_a_gpu_is_unpickled_without(monkeypatch):
     network = small().fit(wave())._model.network
     monkeypatch.setattr(network, "device", "cuda")
-    monkeypatch.setattr("tsrnn.network.has_gpu", lambda: False)
+    monkeypatch.setattr(kernels, "has_gpu", lambda _: False)
     other = pickle.loads(pickle.dumps(network))
     assert other.device == "cpu"
     np.testing.assert_array_equal(other.engine.parameters, network.engine.parameters)

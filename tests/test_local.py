@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small import says, small, wave
+from small import assert_as_alone, says, small, wave
 
 import tsrnn
 
@@ -50,9 +50,9 @@ def test_each_network_learns_from_its_own_series_alone(options):
 def test_the_first_series_is_as_if_it_were_fitted_alone():
     together, alone = local().fit(panel()), small(horizon=3).fit(only("north"))
     for name, values in alone.params_.items():
-        np.testing.assert_array_equal(together.params_[name][0], values, err_msg=name)
+        assert_as_alone(together.params_[name][0], values, name)
     forecast = together.predict()
-    np.testing.assert_array_equal(forecast[:3]["y"], alone.predict()["y"])
+    assert_as_alone(forecast[:3]["y"], alone.predict()["y"])
 
 
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
@@ -89,7 +89,7 @@ def test_each_stops_early_on_its_own():
     together = local(learning_rate=0.05, **options).fit(panel())
     alone = small(horizon=3, learning_rate=0.05, **options).fit(only("north"))
     for name, values in alone.params_.items():
-        np.testing.assert_array_equal(together.params_[name][0], values, err_msg=name)
+        assert_as_alone(together.params_[name][0], values, name)
 
 
 def test_weights_of_one_series_do_not_matter_to_another():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import small
+from small import assert_as_alone, small
 
 import tsrnn
 from tsrnn.datasets import load_air_passengers
@@ -22,7 +22,7 @@ def member(forecaster, number):
 def test_the_first_member_is_the_forecaster_without_others(options):
     several, alone = (small(n_members=n, **options).fit(AIRLINE) for n in (3, 1))
     for name, values in alone.params_.items():
-        np.testing.assert_array_equal(several.params_[name][0], values, err_msg=name)
+        assert_as_alone(several.params_[name][0], values, name)
         assert values.ndim == 1 or not np.array_equal(several.params_[name][1], values), name
 
 

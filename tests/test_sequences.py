@@ -10,7 +10,6 @@ from small import says, small, wave
 from tsrnn import RNNForecaster
 from tsrnn.baselines import seasonal_naive
 from tsrnn.datasets import load_air_passengers
-from tsrnn.kernels.cpu.engine import Engine
 from tsrnn.metrics import mae
 from tsrnn.windows import most_origins, sequences
 
@@ -18,16 +17,16 @@ AIRLINE = load_air_passengers()
 
 
 @pytest.fixture
-def learned_from(monkeypatch):
+def learned_from(monkeypatch, engine_class):
     """For each network, the rows of all windows' forecasts, epoch by epoch."""
-    seen, train = [], Engine.train
+    seen, train = [], engine_class.train
 
     def watch(self, turns, *arguments):
         windows = turns[0].windows
         seen.append((windows.starts.copy(), windows.steps, windows.origins))
         return train(self, turns, *arguments)
 
-    monkeypatch.setattr(Engine, "train", watch)
+    monkeypatch.setattr(engine_class, "train", watch)
     return seen
 
 
@@ -69,15 +68,15 @@ def test_a_short_burn_in_reads_the_end_of_the_first_window(learned_from):
     assert (min(first), max(first)) == (10, 57 - 3)
 
 
-def test_a_short_burn_in_is_normalised_by_the_whole_lookback(monkeypatch):
-    levels, train = [], Engine.train
+def test_a_short_burn_in_is_normalised_by_the_whole_lookback(monkeypatch, engine_class):
+    levels, train = [], engine_class.train
 
     def watch(self, turns, *arguments):
         windows = turns[0].windows
         levels.append((windows.starts.copy(), windows.location.copy(), windows.series.copy()))
         return train(self, turns, *arguments)
 
-    monkeypatch.setattr(Engine, "train", watch)
+    monkeypatch.setattr(engine_class, "train", watch)
     options = {"lookback": 10, "burn_in": 4, "normalize": "mean"}
     small(supervision="sequence", horizon=3, **options).fit(wave(60))
     starts, location, series = levels[0]

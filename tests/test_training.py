@@ -10,8 +10,6 @@ from small import daily, says, small, wave
 
 from tsrnn.fitting import settings_of
 from tsrnn.kernels import Architecture, Columns
-from tsrnn.kernels.cpu.engine import Engine
-from tsrnn.kernels.cpu.program import Program
 from tsrnn.losses import LOSSES
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
@@ -29,32 +27,32 @@ def assert_same_weights(one, other):
 
 
 @pytest.fixture
-def steps(monkeypatch):
+def steps(monkeypatch, engine_class):
     """The steps that the optimizer takes: their learning rates."""
-    rates, train = [], Engine.train
+    rates, train = [], engine_class.train
 
     def count(self, turns, *arguments):
         losses, norms = train(self, turns, *arguments)
         rates.extend([turns[0].optimizer.rate] * losses.shape[1])
         return losses, norms
 
-    monkeypatch.setattr(Engine, "train", count)
+    monkeypatch.setattr(engine_class, "train", count)
     return rates
 
 
 @pytest.fixture
-def interrupt(monkeypatch):
+def interrupt(monkeypatch, native_call):
     """Presses Ctrl-C after so many native calls that train: each a step, in an epoch of two."""
 
     def after(count):
-        left, run = iter(range(count)), Program.run
+        left, run = iter(range(count)), native_call.run
 
-        def run_or_interrupt(self, steps):
-            if self.kind.training and next(left, None) is None:
+        def run_or_interrupt(self, argument):
+            if getattr(self, "program", self).kind.training and next(left, None) is None:
                 raise KeyboardInterrupt
-            run(self, steps)
+            run(self, argument)
 
-        monkeypatch.setattr(Program, "run", run_or_interrupt)
+        monkeypatch.setattr(native_call, "run", run_or_interrupt)
 
     return after
 

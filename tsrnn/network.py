@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsrnn.blas import blas_on_one_thread
-from tsrnn.kernels import Architecture, WindowSet, has_gpu, make_engine
+from tsrnn.kernels import Architecture, WindowSet, at_hand, make_engine
 from tsrnn.scaling import location_and_scale
 
 
@@ -261,11 +261,10 @@ class Network:
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:
-    """On the device where it was; where there is no GPU, on the CPU, which forecasts the same."""
-    architecture, lookback, normalize, dtype, device, *more = arguments
-    if device == "cuda" and not has_gpu():
-        device = "cpu"
-    network = Network(architecture, lookback, normalize, dtype, device, *more)
+    """On the device where it was, or on the CPU."""
+    architecture, lookback, normalize, dtype, device, precision, *counts = arguments
+    machine = at_hand(device, precision), precision
+    network = Network(architecture, lookback, normalize, dtype, *machine, *counts)
     network.engine.parameters[:] = parameters
     return network
 

@@ -12,7 +12,7 @@ import pandas as pd
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.frames.timeline import Timeline, make_timeline
 from tsrnn.frames.values import is_number
-from tsrnn.kernels import Architecture, Columns
+from tsrnn.kernels import Architecture, Columns, at_hand, choose_device
 from tsrnn.kernels.cells import CELLS
 from tsrnn.losses import LOSSES, Loss, levels_of
 from tsrnn.model import Model
@@ -204,7 +204,11 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    network = Network(architecture, lookback, normalize, dtype, "cpu", "ieee", n_members, n_series)
+    wanted = facts["parameters"]  # 0.1.0 had one device
+    device, precision = wanted.get("device", "cpu"), wanted.get("precision", "ieee")
+    device = choose_device(device, architecture, wanted["batch_size"], lookback)
+    settings = normalize, dtype, at_hand(device, precision), precision
+    network = Network(architecture, lookback, *settings, n_members, n_series)
     _check(parameters.keys() == network.parameters.keys(), "the names of parameters")
     network.load_parameters(parameters)
     return network

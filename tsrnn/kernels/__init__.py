@@ -9,6 +9,7 @@ __all__ = [
     "Columns",
     "Turn",
     "WindowSet",
+    "at_hand",
     "choose_device",
     "describe",
     "has_gpu",
@@ -32,15 +33,20 @@ def choose_device(device: str, architecture: Architecture, batch_size: int, look
     return "cuda" if work >= ENOUGH_WORK and has_gpu() else "cpu"
 
 
-def has_gpu() -> bool:
-    """Whether there is a GPU, and the library to use it."""
+def has_gpu(precision: str = "ieee") -> bool:
+    """Whether there is a GPU that can do this, and the library to use it."""
     try:
         from tsrnn.kernels.cuda.device import check
 
-        check()
+        check(precision)
     except (ImportError, RuntimeError):
         return False
     return True
+
+
+def at_hand(device: str, precision: str) -> str:
+    """The device, if there is one that can do this; else the CPU, which forecasts the same."""
+    return "cpu" if device == "cuda" and not has_gpu(precision) else device
 
 
 def make_engine(

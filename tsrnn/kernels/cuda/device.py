@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -247,7 +248,7 @@ class Kernel:
 
     def launch(self, blocks: int, arrays: tuple, held_bytes: int) -> None:
         """On so many blocks, each with so much memory of its own, and wait for the end."""
-        self._compiled()[blocks, THREADS, 0, held_bytes](*arrays)
+        _on(self._compiled(), blocks, held_bytes)(*arrays)
         cuda.synchronize()
 
     def most_blocks(self, held_bytes: int) -> int:
@@ -276,9 +277,22 @@ class Kernel:
 
     def _compiled(self) -> Any:
         if self._kernel is None:
-            code = cuda.jit if SIMULATED else cuda.jit(self.signature)
+            code = cuda.jit if SIMULATED else cuda.jit(self.signature, lto=False)
             self._kernel = code(_quiet(self._code) if SIMULATED else self._code)
         return self._kernel
+
+
+_configuring = threading.Lock()
+
+
+def _on(kernel: Any, blocks: int, held_bytes: int = 0) -> Any:
+    """A kernel on so many blocks; numba-cuda's warning of fewer than 128 is kept back."""
+    with _configuring:
+        warns, config.CUDA_LOW_OCCUPANCY_WARNINGS = config.CUDA_LOW_OCCUPANCY_WARNINGS, 0
+        try:
+            return kernel[blocks, THREADS, 0, held_bytes]
+        finally:
+            config.CUDA_LOW_OCCUPANCY_WARNINGS = warns
 
 
 def _allow(kernel: Any, held_bytes: int) -> None:
@@ -313,7 +327,7 @@ def check(precision: str = "ieee") -> None:
         With what the driver says, or what the device has.
     """
     if not cuda.is_available():
-        reason = cuda.cuda_error() or "the driver finds no device"
+        reason = " ".join((cuda.cuda_error() or "the driver finds no device").split()).rstrip(".")
         raise RuntimeError(f'device="cuda" finds no GPU that it could use: {reason}.')
     if precision == "tf32" and not SIMULATED:
         has = cuda.get_current_device().compute_capability
@@ -370,7 +384,7 @@ def zeros(size: int, dtype: Any) -> Any:
         return cuda.to_device(np.zeros(size, dtype))
     dtype = np.dtype(dtype)
     array = _allocated(lambda: cuda.device_array(size, dtype), size * dtype.itemsize)
-    _clear[-(-size // (THREADS * _CLEARED)), THREADS](array)
+    _on(_clear, -(-size // (THREADS * _CLEARED)))(array)
     return array
 
 
