@@ -218,10 +218,9 @@ def tensor_core(weights, rows):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_threads_give_tensor_cores_the_numbers_of_a_product(monkeypatch, transposed):
+def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed):
     from tsrnn.kernels.cuda import products
 
-    monkeypatch.setattr(products, "one", lambda array, place: array[place])
     random, lanes, depth = np.random.default_rng(0), products.LANES, 64
     left, right = random.normal(size=(8, depth)), random.normal(size=(depth, lanes))
     if transposed:  # in one panel, so many rows apart

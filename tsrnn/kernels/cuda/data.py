@@ -18,7 +18,8 @@ _bits = function(random_bits)
 @function
 def at(start, panel, row, column):
     """The place of an element of a matrix in panels."""
-    return start + column // LANES * panel + row * LANES + column % LANES
+    before, inside = split(column, LANES)
+    return start + before * panel + row * LANES + inside
 
 
 @function

@@ -84,15 +84,17 @@ def equations(code: Callable, size: int) -> Callable:
 def _data_of(context, builder, kind, array) -> ir.Value:
     from numba.cuda.np import arrayobj
 
+    if isinstance(kind, types.CPointer):
+        return array
     return arrayobj.make_array(kind)(context, builder, array).data
 
 
 if SIMULATED:
 
     @function
-    def one(array, place):
-        """The number at a place."""
-        return array[place]
+    def pointer(array, place):
+        """To the numbers from a place on."""
+        return array[place:]
 
     @function
     def four(array, place):
@@ -120,14 +122,13 @@ else:
         return types.UniTuple(integer, 2)(integer, integer), codegen
 
     @intrinsic
-    def one(typing_context, array, place):
-        """The number at a place, which is not asked whether it counts from the end."""
+    def pointer(typing_context, array, place):
+        """To the numbers from a place on: its indices are not asked whether they are negative."""
 
         def codegen(context, builder, signature, arguments):
-            data = _data_of(context, builder, array, arguments[0])
-            return builder.load(builder.gep(data, [arguments[1]]))
+            return builder.gep(_data_of(context, builder, array, arguments[0]), [arguments[1]])
 
-        return array.dtype(array, place), codegen
+        return types.CPointer(array.dtype)(array, place), codegen
 
     @intrinsic
     def four(typing_context, array, place):
@@ -213,17 +214,18 @@ def is_finite(x):
 
 
 class Arrays(NamedTuple):
-    """What device code works on: see ``program`` for the first five."""
+    """What device code works on, all but the last as pointers: see ``program``."""
 
     series: Any
     state: Any
     scratch: Any
     fixed: Any
-    now: Any
     held: Any
     """Weights, in the block's own memory."""
     partial: Any
     """A tile of a product for each warp, there too."""
+    now: Any
+    """An array: blocks count in it."""
 
 
 class Kernel:

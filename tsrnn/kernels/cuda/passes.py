@@ -33,20 +33,22 @@ def step_forward(name: str, real):
         block = all_units * panel
         width = call[1] * LANES
         values = cuda.local.array(size, real)
-        for e in range(me, units * width, threads):
-            u, rest = split(e, width)
-            here, here_h = u * panel + rest, u * h_panel + rest
-            for i in range(blocks):
-                values[i] = scratch[z + here + i * block]
-            values[blocks] = scratch[h + here_h]
-            for i in range(blocks + 1, size):
-                values[i] = scratch[before + here + (i - blocks - 1) * block]
-            apply(values)
-            for i in range(blocks):
-                scratch[z + here + i * block] = values[i]
-            scratch[h_new + here_h] = values[blocks]
-            for i in range(blocks + 1, size):
-                scratch[after + here + (i - blocks - 1) * block] = values[i]
+        for u in range(units):
+            rest = me
+            while rest < width:
+                here, here_h = u * panel + rest, u * h_panel + rest
+                for i in range(blocks):
+                    values[i] = scratch[z + here + i * block]
+                values[blocks] = scratch[h + here_h]
+                for i in range(blocks + 1, size):
+                    values[i] = scratch[before + here + (i - blocks - 1) * block]
+                apply(values)
+                for i in range(blocks):
+                    scratch[z + here + i * block] = values[i]
+                scratch[h_new + here_h] = values[blocks]
+                for i in range(blocks + 1, size):
+                    scratch[after + here + (i - blocks - 1) * block] = values[i]
+                rest += threads
 
     return run
 
@@ -75,23 +77,25 @@ def step_backward(name: str, real):
         dstate, dz, dz_panel = ws + call[11], ws + call[12], call[13]
         width = call[1] * LANES
         values = cuda.local.array(size, real)
-        for e in range(me, units * width, threads):
-            u, rest = split(e, width)
-            here, here_h, here_dz = u * panel + rest, u * h_panel + rest, u * dz_panel + rest
-            for i in range(blocks):
-                values[i] = scratch[z + here + i * block]
-            values[blocks] = scratch[h + here_h]
-            values[blocks + states] = scratch[h_new + here_h]
-            for i in range(1, states):
-                values[blocks + i] = scratch[before + here + (i - 1) * block]
-                values[blocks + states + i] = scratch[after + here + (i - 1) * block]
-            for i in range(states):
-                values[blocks + 2 * states + i] = scratch[dstate + here + i * block]
-            apply(values)
-            for i in range(blocks):
-                scratch[dz + here_dz + i * all_units * dz_panel] = values[i]
-            for i in range(states):
-                scratch[dstate + here + i * block] = values[blocks + i]
+        for u in range(units):
+            rest = me
+            while rest < width:
+                here, here_h, here_dz = u * panel + rest, u * h_panel + rest, u * dz_panel + rest
+                for i in range(blocks):
+                    values[i] = scratch[z + here + i * block]
+                values[blocks] = scratch[h + here_h]
+                values[blocks + states] = scratch[h_new + here_h]
+                for i in range(1, states):
+                    values[blocks + i] = scratch[before + here + (i - 1) * block]
+                    values[blocks + states + i] = scratch[after + here + (i - 1) * block]
+                for i in range(states):
+                    values[blocks + 2 * states + i] = scratch[dstate + here + i * block]
+                apply(values)
+                for i in range(blocks):
+                    scratch[dz + here_dz + i * all_units * dz_panel] = values[i]
+                for i in range(states):
+                    scratch[dstate + here + i * block] = values[blocks + i]
+                rest += threads
 
     return run
 
@@ -105,12 +109,14 @@ def rectify(real):
         scratch, x, panel = arrays.scratch, context[c.WORKSPACE] + call[3], call[4]
         width = call[1] * LANES
         values = cuda.local.array(1, real)
-        for e in range(me, call[2] * width, threads):
-            j, rest = split(e, width)
-            here = x + j * panel + rest
-            values[0] = scratch[here]
-            apply(values)
-            scratch[here] = values[0]
+        for j in range(call[2]):
+            rest = me
+            while rest < width:
+                here = x + j * panel + rest
+                values[0] = scratch[here]
+                apply(values)
+                scratch[here] = values[0]
+                rest += threads
 
     return run
 
@@ -124,12 +130,14 @@ def rectify_backward(real):
         scratch, ws = arrays.scratch, context[c.WORKSPACE]
         x, dx, panel, width = ws + call[3], ws + call[4], call[5], call[1] * LANES
         values = cuda.local.array(2, real)
-        for e in range(me, call[2] * width, threads):
-            j, rest = split(e, width)
-            here = j * panel + rest
-            values[0], values[1] = scratch[x + here], scratch[dx + here]
-            apply(values)
-            scratch[dx + here] = values[0]
+        for j in range(call[2]):
+            rest = me
+            while rest < width:
+                here = j * panel + rest
+                values[0], values[1] = scratch[x + here], scratch[dx + here]
+                apply(values)
+                scratch[dx + here] = values[0]
+                rest += threads
 
     return run
 

@@ -16,7 +16,6 @@ from tsrnn.kernels.cuda.device import (
     cuda,
     four,
     function,
-    one,
     split,
     tensor_product,
 )
@@ -47,90 +46,115 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
         A, a_panel = context[call[4]] + call[5], call[6]
         B, b_panel = 0 if held else context[call[7]], call[9]
         C, c_panel = context[call[10]] + call[11], call[12]
-        groups, lane, warps = rows // TILE_ROWS, me % LANES, threads // LANES
+        warp, lane = split(me, LANES)
+        warps, _ = split(threads, LANES)
+        groups, _ = split(rows, TILE_ROWS)
         pairs = at_once == 2 and groups * panels >= 2 * warps  # no warp is to be idle for them
-        panels_at_once = 2 if pairs else 1
-        tiles = groups * ((panels + panels_at_once - 1) // panels_at_once)
-        parts, length = parts_of(tiles, warps, depth)
-        for warp in range(me // LANES, tiles * parts, warps):
-            part, tile = split(warp, tiles)
-            j, i = split(tile, groups)
-            i, j = i * TILE_ROWS, j * panels_at_once
-            a = A + i // LANES * a_panel + i % LANES if transposed else A + i * LANES
+        columns = (panels + 1) >> 1 if pairs else panels
+        tiles = groups * columns
+        halvings, length = parts_of(tiles, warps, depth)
+        while warp < tiles << halvings:
+            tile = warp >> halvings
+            j, i = place_of(tile, groups)
+            i, j = i * TILE_ROWS, j << 1 if pairs else j
+            before, inside = split(i, LANES)
+            a = A + before * a_panel + inside if transposed else A + i * LANES
             b = B + call[8] + j * b_panel
-            first, last = part * length, min(depth, (part + 1) * length)
-            if parts > 1:
+            first = (warp - (tile << halvings)) * length
+            last = min(depth, first + length)
+            if halvings > 0:
                 to = warp * TILE
                 narrow(scratch, weights, partial, lane, a, a_panel, b, 0, to, 0, first, last, 0)
-                continue
-            to = C + j * c_panel + i * LANES
-            if pairs and j + 1 < panels:
+            elif pairs and j + 1 < panels:
+                to = C + j * c_panel + i * LANES
                 wide(
                     *(scratch, weights, scratch, lane, a, a_panel, b, b_panel, to, c_panel),
                     *(first, last, add),
                 )
             else:
+                to = C + j * c_panel + i * LANES
                 narrow(scratch, weights, scratch, lane, a, a_panel, b, 0, to, 0, first, last, add)
-        if parts > 1:
+            warp += warps
+        if halvings > 0:
             cuda.syncthreads()
-            add_parts(scratch, partial, tiles, parts, groups, C, c_panel, add, me, threads)
+            add_parts(scratch, partial, tiles, halvings, groups, C, c_panel, add, me, threads)
 
     return run
 
 
 @function
 def parts_of(tiles, warps, depth):
-    """Into how many parts a sum is cut, and how long they are."""
-    if 2 * tiles > warps:
-        return 1, depth
-    parts, _ = split(warps, tiles)
-    length, _ = split(depth + parts * UNROLL - 1, parts * UNROLL)
-    return parts, length * UNROLL
+    """How often a sum is cut in halves, so that all warps have a part, and how long those are."""
+    halvings = 0
+    while tiles << halvings + 1 <= warps:
+        halvings += 1
+    if halvings == 0:
+        return halvings, depth
+    length = (depth + (UNROLL << halvings) - 1 >> halvings) // UNROLL
+    return halvings, length * UNROLL
 
 
 @function
-def add_parts(scratch, partial, tiles, parts, groups, C, c_panel, add, me, threads):
+def place_of(tile, groups):
+    """The column and the row of tiles that one is in."""
+    if groups == 1:  # of a network that is spread over blocks: no division
+        return tile, 0
+    return split(tile, groups)
+
+
+@function
+def add_parts(scratch, partial, tiles, halvings, groups, C, c_panel, add, me, threads):
     """The tiles of C, from the parts of their sums, in order."""
-    for e in range(me, tiles * TILE, threads):
-        tile, rest = split(e, TILE)
-        j, i = split(tile, groups)
-        place = C + j * c_panel + i * TILE + rest
-        value = scratch[place] if add else partial[e]
-        for part in range(0 if add else 1, parts):
-            value += partial[part * tiles * TILE + e]
-        scratch[place] = value
+    for tile in range(tiles):
+        j, i = place_of(tile, groups)
+        rest = me
+        while rest < TILE:
+            place, part = C + j * c_panel + i * TILE + rest, (tile << halvings) * TILE + rest
+            value, last = partial[part], part + ((1 << halvings) - 1) * TILE
+            if add:
+                value += scratch[place]
+            while part < last:
+                part += TILE
+                value += partial[part]
+            scratch[place] = value
+            rest += threads
 
 
 def _tile(vectors: int, transposed: bool, real):
-    """``TILE_ROWS`` rows of one thread's column in so many panels.
-
-    B is read by plain indices: with ``one`` the assembler reads further ahead, and spills.
-    """
+    """``TILE_ROWS`` rows of one thread's column in so many panels."""
 
     @function
     def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
         sums = cuda.local.array((TILE_ROWS, vectors), real)
-        b, to = b + lane, to + lane
+        b, to = b + lane + first * LANES, to + lane
+        before, inside = split(first, LANES)
+        a += first * LANES if transposed else before * a_panel + inside
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 sums[i, v] = C[to + v * c_panel + i * LANES] if add else real(0)
-        for k in range(first, last, _FOUR):
+        k = first
+        while k < last:
             if transposed:
                 for step in range(_FOUR):
                     for i in range(0, TILE_ROWS, _FOUR):
-                        numbers = four(scratch, a + (k + step) * LANES + i)
+                        numbers = four(scratch, a + step * LANES + i)
                         for v in range(vectors):
-                            number = weights[b + v * b_panel + (k + step) * LANES]
+                            number = weights[b + v * b_panel + step * LANES]
                             for more in range(_FOUR):
                                 sums[i + more, v] += numbers[more] * number
+                a += _FOUR * LANES
             else:
-                start = a + k // LANES * a_panel + k % LANES
                 for i in range(TILE_ROWS):
-                    numbers = four(scratch, start + i * LANES)
+                    numbers = four(scratch, a + i * LANES)
                     for v in range(vectors):
                         for step in range(_FOUR):
-                            number = weights[b + v * b_panel + (k + step) * LANES]
+                            number = weights[b + v * b_panel + step * LANES]
                             sums[i, v] += numbers[step] * number
+                a += _FOUR
+                if (k + _FOUR) & (LANES - 1) == 0:
+                    a += a_panel - LANES
+            b += _FOUR * LANES
+            k += _FOUR
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 C[to + v * c_panel + i * LANES] = sums[i, v]
@@ -148,10 +172,10 @@ def of_weights(weights, b, k, lane):
     """Its four numbers of 8 rows of B from ``k`` on, in 16 columns from ``b`` on."""
     start = b + (k + lane % 4) * LANES + lane // 4
     return (
-        one(weights, start),
-        one(weights, start + 8),
-        one(weights, start + 4 * LANES),
-        one(weights, start + 4 * LANES + 8),
+        weights[start],
+        weights[start + 8],
+        weights[start + 4 * LANES],
+        weights[start + 4 * LANES + 8],
     )
 
 
@@ -161,9 +185,9 @@ def of_rows(scratch, a, k, lane, transposed, a_panel):
     row, column = lane // 4, k + lane % 4
     if transposed:
         place, step = a + column * LANES + row, 4 * LANES
-        return one(scratch, place), one(scratch, place + step)
+        return scratch[place], scratch[place + step]
     start = a + k // LANES * a_panel + k % LANES + row * LANES + lane % 4
-    return one(scratch, start), one(scratch, start + 4)
+    return scratch[start], scratch[start + 4]
 
 
 @function

@@ -16,6 +16,7 @@ from tsrnn.kernels.cuda.device import (
     function,
     integer,
     is_finite,
+    pointer,
     root,
     split,
     sync,
@@ -46,12 +47,13 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
 
     def steps(series, state, scratch, fixed, now):
         me, rank, team = cuda.threadIdx.x, cuda.blockIdx.x, cuda.gridDim.x
-        context = cuda.shared.array(CONTEXT_LENGTH, integer)
-        call = cuda.shared.array(CALL_LENGTH, integer)
-        sums = cuda.shared.array(THREADS, real)
-        held = cuda.shared.array(0, real)  # as large as the launch says
-        partial = cuda.shared.array(PARTIAL_LENGTH, real)
-        arrays = Arrays(series, state, scratch, fixed, now, held, partial)
+        context = pointer(cuda.shared.array(CONTEXT_LENGTH, integer), 0)
+        call = pointer(cuda.shared.array(CALL_LENGTH, integer), 0)
+        sums = pointer(cuda.shared.array(THREADS, real), 0)
+        held = pointer(cuda.shared.array(0, real), 0)  # as large as the launch says
+        partial = pointer(cuda.shared.array(PARTIAL_LENGTH, real), 0)
+        floats = pointer(series, 0), pointer(state, 0), pointer(scratch, 0)
+        arrays = Arrays(*floats, pointer(fixed, 0), held, partial, now)
         several = now[c.NETWORKS] > 1
         for number in range(rank if several else 0, now[c.NETWORKS], team):
             row = number if several else rank
@@ -102,7 +104,7 @@ def _replay(operations: list[Callable]) -> Callable:
                 call[number] = fixed[tape + i * CALL_LENGTH + number]
             cuda.syncthreads()
             zero = me * call[CALL_LENGTH - 1]
-            branches(arrays, context, call[zero:], me, THREADS)
+            branches(arrays, context, pointer(call, zero), me, THREADS)
             cuda.syncthreads()
 
     return replay
