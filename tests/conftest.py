@@ -33,8 +33,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     SMALL["device"] = config.getoption("--device")
     if config.getoption("--virtual-gpu"):
-        from virtual_gpu import VirtualGPU
+        from virtual_gpu import VirtualGPU, what_is_missing
 
+        missing = what_is_missing()
+        if missing is not None:
+            raise pytest.UsageError(f"--virtual-gpu: {missing}.")
         config.stash[VIRTUAL_GPU] = VirtualGPU()
 
 

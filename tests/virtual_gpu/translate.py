@@ -1,0 +1,314 @@
+"""PTX to C: a kernel becomes ``void kernel(struct thread *)``, which one thread of a block runs.
+
+As much of the language as numba-cuda's compiler writes for the kernels here, and nothing more: an
+instruction that is not known is an error. See NVIDIA's "Parallel Thread Execution ISA".
+"""
+
+import re
+from typing import NamedTuple
+
+C_TYPES = {
+    **{f"{letter}{bits}": f"uint{bits}_t" for letter in "bu" for bits in (8, 16, 32, 64)},
+    **{f"s{bits}": f"int{bits}_t" for bits in (8, 16, 32, 64)},
+    "f32": "float",
+    "f64": "double",
+    "pred": "int",
+}
+SPECIAL = {
+    "%tid.x": "number",
+    "%ctaid.x": "block_number",
+    "%ntid.x": "of_block",
+    "%nctaid.x": "of_grid",
+    "%dynamic_smem_size": "dynamic",
+}
+OPERATORS = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "div": "/", "rem": "%"}
+COMPARISONS = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+}
+# The instructions .approx are more exact here than on a device.
+FUNCTIONS = {
+    ("sqrt", "f32"): "sqrtf({})",
+    ("sqrt", "f64"): "sqrt({})",
+    ("rcp", "f32"): "1.0f / {}",
+    ("rcp", "f64"): "1.0 / {}",
+    ("ex2", "f32"): "exp2f({})",
+    ("lg2", "f32"): "log2f({})",
+    ("abs", "f32"): "fabsf({})",
+    ("abs", "f64"): "fabs({})",
+    ("abs", "s32"): "abs({})",
+    ("abs", "s64"): "llabs({})",
+    ("neg", "f32"): "-{}",
+    ("neg", "f64"): "-{}",
+    ("neg", "s32"): "-{}",
+    ("neg", "s64"): "-{}",
+    ("fma", "f32"): "fmaf({}, {}, {})",
+    ("fma", "f64"): "fma({}, {}, {})",
+    ("min", "f32"): "fminf({}, {})",
+    ("max", "f32"): "fmaxf({}, {})",
+    ("min", "f64"): "fmin({}, {})",
+    ("max", "f64"): "fmax({}, {})",
+}
+ROUNDINGS = {"rzi": "trunc", "rmi": "floor", "rpi": "ceil", "rni": "rint"}
+
+HEAD = """
+#include "machine.h"
+
+#define BITS(kind, number) \\
+    ({ __typeof__(number) n_ = number; kind v_; memcpy(&v_, &n_, sizeof v_); v_; })
+#define LIMITED(kind, number, least, most) \\
+    ({ double n_ = number; n_ != n_ ? 0 : n_ <= least ? least : n_ >= most ? most : (kind)n_; })
+
+void kernel(struct thread *t)
+{
+"""
+
+
+class Kernel(NamedTuple):
+    """One in C."""
+
+    name: str
+    code: str
+    shared: int
+    """Bytes of a block's memory, beside what it is launched with."""
+
+
+def translate(ptx: str) -> Kernel:
+    """The only kernel of a module, into which all else has been inlined."""
+    ptx = re.sub(r"//.*", "", ptx)
+    (entry,) = re.finditer(r"\.visible\s+\.entry\s+(\S+?)\s*\(([^)]*)\)", ptx)
+    places, shared = _shared(ptx)
+    arguments = re.findall(r"\.param\s+\.\w+\s+([^\s,]+)", entry[2])
+    body = ptx[ptx.index("{", entry.end()) + 1 : ptx.rindex("}")]
+    function = _Function(places, {name: i for i, name in enumerate(arguments)})
+    first_line = ptx[: entry.end()].count("\n") + 1
+    lines = [
+        function.statement(statement.strip(), number)
+        for number, line in enumerate(body.split("\n"), first_line)
+        for statement in re.findall(r"\{$|\}$|[^;:]+[;:]", line.strip())
+    ]
+    return Kernel(entry[1], HEAD + "\n".join(lines) + "\n}\n", shared)
+
+
+def _shared(ptx: str) -> tuple[dict[str, int], int]:
+    """Where arrays of a block's memory begin, and their size; one without a size comes last."""
+    places, size = {}, 0
+    found = re.findall(r"\.shared\s+\.align\s+(\d+)\s+\.b8\s+(\S+?)\[(\d*)\]", ptx)
+    for _, name, length in sorted(found, key=lambda each: each[2] == ""):
+        size = -(-size // 16) * 16
+        places[name] = size
+        size += int(length or 0)
+    return places, -(-size // 16) * 16
+
+
+class _Function:
+    """Statements of one kernel; registers are variables."""
+
+    def __init__(self, shared: dict[str, int], arguments: dict[str, int]):
+        self.shared, self.arguments = shared, arguments
+        self.registers: dict[str, str] = {}
+        self.line = 0
+
+    def statement(self, text: str, line: int) -> str:
+        self.line = line
+        if text.endswith(":"):
+            return text.replace("$", "_") + ";"
+        if text in ("{", "}"):
+            return text
+        if text.startswith(".pragma"):  # for the assembler
+            return ""
+        declared = re.fullmatch(r"\.reg\s+\.(\w+)\s+%(\w+?)(?:<(\d+)>)?;", text)
+        if declared:
+            kind, name, count = declared.groups()
+            self.registers[name] = kind
+            names = [f"{name}{i}" for i in range(int(count))] if count else [name]
+            return f"{C_TYPES[kind]} {', '.join(names)};"
+        guard, name, rest = re.fullmatch(r"(?:@(!?%\w+)\s+)?([\w.]+)\s*(.*?);", text).groups()
+        condition = f"if ({guard.replace('%', '')}) " if guard else ""
+        return f"{condition}{{ {self.instruction(name, _operands(rest))} }}"
+
+    def instruction(self, name: str, operands: list[str]) -> str:
+        first, *modifiers = name.split(".")
+        kind = modifiers[-1] if modifiers else ""
+        known = getattr(self, "_" + first, None)
+        if known is not None:
+            return known(kind, modifiers, *operands)
+        target, *values = operands
+        numbers = [self.value(each, kind) for each in values]
+        if (first, kind) in FUNCTIONS:
+            result = FUNCTIONS[first, kind].format(*numbers)
+        elif first in OPERATORS and not {"cc", "sat", "ftz"} & {*modifiers}:
+            result = f"{numbers[0]} {OPERATORS[first]} {numbers[1]}"
+        elif first in ("min", "max"):
+            result = "{0} {2} {1} ? {0} : {1}".format(*numbers, "<" if first == "min" else ">")
+        else:
+            raise NotImplementedError(f"line {self.line}: {name} {operands}")
+        return f"{_name(target)} = {result};"
+
+    # Operands
+
+    def value(self, text: str, kind: str) -> str:
+        """An expression of a kind."""
+        c_type = C_TYPES[kind]
+        if text in SPECIAL:
+            return f"(({c_type})t->{SPECIAL[text]})"
+        if text in self.shared:
+            return f"(({c_type}){self.shared[text]})"
+        if text.startswith(("0f", "0d")):
+            return f"BITS({c_type}, (uint{4 * len(text) - 8}_t)0x{text[2:]}u)"
+        if not text.startswith("%"):
+            return f"(({c_type}){text}ll)"
+        of = self.registers[re.match(r"%(\D+)", text)[1]]
+        same = of == kind or {of[0], kind[0]} <= {*"bus"}
+        return f"(({c_type}){_name(text)})" if same else f"BITS({c_type}, {_name(text)})"
+
+    def address(self, text: str) -> str:
+        base, _, offset = text.strip("[]").partition("+")
+        return f"{self.value(base, 'u64')} + ({offset or 0})"
+
+    def memory(self, space: str, address: str, size: int) -> str:
+        """A pointer to so many bytes, which are looked at first."""
+        return f"{space}_at(t, {self.address(address)}, {size}, {self.line})"
+
+    # Instructions that are not an expression of their operands
+
+    def _ld(self, kind, modifiers, target, source):
+        targets, size = _parts(target), int(kind[1:]) // 8
+        if modifiers[0] == "param":
+            pointer = f"t->arguments[{self.arguments[source.strip('[]')]}]"
+        else:
+            pointer = self.memory(modifiers[0], source, size * len(targets))
+        loaded = [f"{_name(each)} = p_[{i}];" for i, each in enumerate(targets)]
+        return f"{C_TYPES[kind]} *p_ = {pointer}; " + " ".join(loaded)
+
+    def _st(self, kind, modifiers, target, source):
+        sources, size = _parts(source), int(kind[1:]) // 8
+        pointer = self.memory(modifiers[0], target, size * len(sources))
+        stored = [f"p_[{i}] = {self.value(each, kind)};" for i, each in enumerate(sources)]
+        return f"{C_TYPES[kind]} *p_ = {pointer}; " + " ".join(stored)
+
+    def _atom(self, kind, modifiers, target, address, value):
+        if modifiers[:2] != ["global", "add"]:
+            raise NotImplementedError(f"line {self.line}: atom {modifiers}")
+        pointer = self.memory("global", address, int(kind[1:]) // 8)
+        added = f"{_name(target)} = *p_; *p_ += {self.value(value, kind)};"
+        return f"let_others_run(t); {C_TYPES[kind]} *p_ = {pointer}; {added}"
+
+    def _bar(self, *_):
+        return "wait_for_block(t);"
+
+    def _membar(self, *_):
+        return ""  # threads take turns, and see at once what others have written
+
+    def _bra(self, _kind, _modifiers, label):
+        return f"goto {label.replace('$', '_')};"
+
+    def _ret(self, *_):
+        return "return;"
+
+    def _mov(self, kind, _modifiers, target, source):
+        if target.startswith("{"):
+            low, high = map(_name, _parts(target))
+            bits = f"uint64_t v_ = {self.value(source, 'b64')};"
+            return f"{bits} {low} = (uint32_t)v_; {high} = (uint32_t)(v_ >> 32);"
+        if source.startswith("{"):
+            low, high = (self.value(each, "u32") for each in _parts(source))
+            source = f"((uint64_t){high} << 32 | {low})"
+        else:
+            source = self.value(source, kind)
+        return self._bits(target, source)
+
+    def _bits(self, target: str, value: str) -> str:
+        return f"__auto_type v_ = {value}; memcpy(&{_name(target)}, &v_, sizeof v_);"
+
+    def _cvta(self, _kind, _modifiers, target, source):
+        return f"{_name(target)} = {self.value(source, 'u64')};"
+
+    def _cvt(self, kind, modifiers, target, source):
+        to, number = modifiers[-2], self.value(source, kind)
+        if modifiers == ["rna", "tf32", "f32"]:
+            return f"{_name(target)} = (BITS(uint32_t, {number}) + 0x1000u) & ~0x1fffu;"
+        if modifiers == ["sat", "f32", "f32"]:
+            return f"{_name(target)} = fminf(fmaxf({number}, 0.0f), 1.0f);"
+        rounding = next((ROUNDINGS[each] for each in modifiers if each in ROUNDINGS), None)
+        if rounding:
+            number = f"{rounding}((double){number})"
+        if kind[0] == "f" and to[0] != "f":
+            least = "0" if to[0] == "u" else f"INT{to[1:]}_MIN"
+            most = f"UINT{to[1:]}_MAX" if to[0] == "u" else f"INT{to[1:]}_MAX"
+            number = f"LIMITED({C_TYPES[to]}, {number}, {least}, {most})"
+        return f"{_name(target)} = ({C_TYPES[to]}){number};"
+
+    def _setp(self, kind, modifiers, target, left, right):
+        comparison, *_ = modifiers
+        left, right = self.value(left, kind), self.value(right, kind)
+        nan = f"({left} != {left} || {right} != {right})"
+        if comparison in ("nan", "num"):
+            return f"{_name(target)} = {nan} == {int(comparison == 'nan')};"
+        result = f"{left} {COMPARISONS[comparison.removesuffix('u')]} {right}"
+        if comparison.endswith("u"):
+            result += f" || {nan}"
+        elif kind[0] == "f" and comparison == "ne":
+            result += f" && !{nan}"
+        return f"{_name(target)} = {result};"
+
+    def _selp(self, kind, _modifiers, target, yes, no, condition):
+        yes, no = self.value(yes, kind), self.value(no, kind)
+        return f"{_name(target)} = {_name(condition)} ? {yes} : {no};"
+
+    def _not(self, kind, _modifiers, target, source):
+        return f"{_name(target)} = {'!' if kind == 'pred' else '~'}{self.value(source, kind)};"
+
+    def _shl(self, kind, _modifiers, target, value, by):
+        value, by = self.value(value, kind), self.value(by, "u32")
+        return f"{_name(target)} = {by} < {kind[1:]} ? {value} << {by} : 0;"
+
+    def _shr(self, kind, _modifiers, target, value, by):
+        value, by, bits = self.value(value, kind), self.value(by, "u32"), int(kind[1:])
+        rest = f"{value} >> {bits - 1}" if kind[0] == "s" else "0"
+        return f"{_name(target)} = {by} < {bits} ? {value} >> {by} : {rest};"
+
+    def _mul(self, kind, modifiers, target, left, right):
+        if kind[0] != "f":
+            return self._mad(kind, modifiers, target, left, right, "0")
+        return f"{_name(target)} = {self.value(left, kind)} * {self.value(right, kind)};"
+
+    def _mad(self, kind, modifiers, target, left, right, added):
+        bits = int(kind[1:])
+        left, right = self.value(left, kind), self.value(right, kind)
+        if modifiers[0] == "wide":
+            wide = kind[0] + str(2 * bits)
+            product = f"({C_TYPES[wide]}){left} * {right}"
+            return f"{_name(target)} = {product} + {self.value(added, wide)};"
+        product = f"(__int128){left} * {right}" if modifiers[0] == "hi" else f"{left} * {right}"
+        shift = f" >> {bits}" if modifiers[0] == "hi" else ""
+        return f"{_name(target)} = (({product}){shift}) + {self.value(added, kind)};"
+
+    def _mma(self, _kind, modifiers, target, a, b, c):
+        if ".".join(modifiers) != "sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":
+            raise NotImplementedError(f"line {self.line}: mma {modifiers}")
+        a, b, c = (
+            ", ".join(self.value(each, kind) for each in _parts(operands))
+            for kind, operands in (("b32", a), ("b32", b), ("f32", c))
+        )
+        arrays = f"uint32_t a_[] = {{{a}}}, b_[] = {{{b}}}; float c_[] = {{{c}}};"
+        taken = [f"{_name(each)} = c_[{i}];" for i, each in enumerate(_parts(target))]
+        return " ".join([arrays, "multiply_tf32(t, a_, b_, c_);", *taken])
+
+
+def _operands(text: str) -> list[str]:
+    """Of an instruction; those in braces are one."""
+    return re.findall(r"\{[^}]*\}|[^\s,]+", text)
+
+
+def _parts(operand: str) -> list[str]:
+    return _operands(operand.strip("{}"))
+
+
+def _name(register: str) -> str:
+    """The variable."""
+    return register.removeprefix("%")
