@@ -272,6 +272,12 @@ class _Function:
         rest = f"{value} >> {bits - 1}" if kind[0] == "s" else "0"
         return f"{_name(target)} = {by} < {bits} ? {value} >> {by} : {rest};"
 
+    def _bfi(self, kind, _modifiers, target, inserted, into, first, count):
+        """Some bits of one number take the place of those of another."""
+        mask = f"(((({C_TYPES[kind]})1 << {count}) - 1) << {first})"
+        kept, new = self.value(into, kind), self.value(inserted, kind)
+        return f"{_name(target)} = ({kept} & ~{mask}) | (({new} << {first}) & {mask});"
+
     def _mul(self, kind, modifiers, target, left, right):
         if kind[0] != "f":
             return self._mad(kind, modifiers, target, left, right, "0")
