@@ -259,6 +259,7 @@ def test_the_standard_input(capsys, monkeypatch):
         (f"{','.join('abcdefghij')}\n{'1,' * 9}1\n", [], "'g', 'h', ... (10 in all); name one"),
         ("t,v,v\n2024-01,1,2\n", ["--target", "v"], "its header names 'v' 2 times"),
         ("2024-01-01,1\n2024-01-02,2\n", [], "its first line holds the date '2024-01-01', where"),
+        ("2024-01,5\n2024-02,6\n", [], "its first line holds the date '2024-01', where"),
         ("\nv\n1\n \n3\n\n", [], "data row 2 is a blank line (1 of 3), which may be a missing"),
         ('v\n1\n""\n3\nNA\n\n', [], "column 'v', data row 2: no value (2 of 4 rows)"),
         (",v\n2024-01-01,1\n,2\n", [], "data row 2: '' is not a date"),
