@@ -116,8 +116,8 @@ def test_series_too_short_for_a_whole_run_have_shorter_ones(learned_from):
 
 def test_an_epoch_has_as_many_forecasts_as_one_of_windows(learned_from):
     y = np.tile(wave(60), 100)
-    sizes = {"lookback": 24, "hidden_size": 4, "batch_size": 8}
-    RNNForecaster(supervision="sequence", max_epochs=1, **sizes).fit(y)
+    sizes = {"lookback": 24, "batch_size": 8, "windows_per_epoch": None}
+    small(supervision="sequence", **sizes).fit(y)
     starts, _, origins = learned_from[0]
     assert len(starts) == -(-(6000 - 24) // 24)
     assert origins == 24
