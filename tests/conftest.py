@@ -50,7 +50,7 @@ def reason_without_gpu():
     try:
         check()
     except RuntimeError as error:
-        return f"{error} Or set NUMBA_ENABLE_CUDASIM=1."
+        return f"{error} Or ask for --virtual-gpu, or set NUMBA_ENABLE_CUDASIM=1."
     return None
 
 

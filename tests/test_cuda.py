@@ -225,6 +225,9 @@ def test_what_was_learned_on_a_gpu_is_loaded_there_and_without(tmp_path, monkeyp
     loaded = tsrnn.load(tmp_path / "model")
     assert loaded._model.network.device == "cuda"
     np.testing.assert_array_equal(loaded.predict(), forecaster.predict())
+    learned = small(lookback=3, windows_per_epoch=4).set_params(device="cpu").fit(wave(30))
+    learned.set_params(device="cuda", precision="tf32").save(tmp_path / "other")
+    assert tsrnn.load(tmp_path / "other")._model.network.device == "cpu"
     monkeypatch.setattr(kernels, "has_gpu", lambda _: False)
     loaded = tsrnn.load(tmp_path / "model")
     assert loaded._model.network.device == "cpu"

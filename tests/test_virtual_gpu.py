@@ -72,6 +72,14 @@ def test_a_barrier_that_some_threads_never_come_to(fails):
     assert "a barrier that some threads never come to" in fails(wait)
 
 
+def test_a_wait_for_nobody(fails):
+    def wait(series, state, scratch, fixed, now):
+        while cuda.atomic.add(now, 0, 0) < 1:
+            pass
+
+    assert "all wait for one that does not come" in fails(wait)
+
+
 def test_shared_memory_is_nothing_until_it_is_written(launch):
     def read(series, state, scratch, fixed, now):
         shared = cuda.shared.array(64, "float32")

@@ -23,7 +23,8 @@ def load(path: str | os.PathLike[str]) -> RNNForecaster:
     Returns
     -------
     RNNForecaster
-        Fitted; its forecasts have the bits of the one that was saved.
+        Fitted; its forecasts have the bits of the one that was saved. What learned on a GPU is on
+        a GPU again if there is one, else on the CPU, which rounds otherwise.
 
     Raises
     ------

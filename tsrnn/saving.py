@@ -12,7 +12,7 @@ import pandas as pd
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.frames.timeline import Timeline, make_timeline
 from tsrnn.frames.values import is_number
-from tsrnn.kernels import Architecture, Columns, at_hand, choose_device
+from tsrnn.kernels import Architecture, Columns, at_hand
 from tsrnn.kernels.cells import CELLS
 from tsrnn.losses import LOSSES, Loss, levels_of
 from tsrnn.model import Model
@@ -48,6 +48,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "roles": asdict(forecaster._roles),
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
+        "machine": [model.network.device, model.network.precision],
         "networks": [model.network.n_members, model.network.n_series],
         "horizon": model.horizon,
         "loss": [_name_of(model.loss), list(model.loss.settings)],
@@ -204,9 +205,9 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    wanted = facts["parameters"]  # 0.1.0 had one device
-    device, precision = wanted.get("device", "cpu"), wanted.get("precision", "ieee")
-    device = choose_device(device, architecture, wanted["batch_size"], lookback)
+    device, precision = facts.get("machine", ["cpu", "ieee"])  # others were not saved
+    _check(device in ("cpu", "cuda") and precision in ("ieee", "tf32"), "the device")
+    _check(precision == "ieee" or dtype == "float32", "the precision")
     settings = normalize, dtype, at_hand(device, precision), precision
     network = Network(architecture, lookback, *settings, n_members, n_series)
     _check(parameters.keys() == network.parameters.keys(), "the names of parameters")

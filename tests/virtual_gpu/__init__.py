@@ -13,11 +13,14 @@ What it says nothing about: registers, time, what happens between two threads th
 
 import ctypes
 import importlib.util
+import itertools
+import os
 import platform
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from virtual_gpu.translate import translate
 
@@ -26,34 +29,45 @@ HERE = Path(__file__).parent
 OPTIONS = ["-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing"]
 
 
-def what_is_missing() -> str | None:
-    """What it needs and does not find here."""
+def no_compiler() -> str | None:
+    """Why there is none that could make C of this."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return "its threads change stacks as on Linux and x86-64"
     if shutil.which("cc") is None:
         return "there is no C compiler, cc"
+    return None
+
+
+def what_is_missing() -> str | None:
+    """What a virtual GPU needs and does not find here."""
+    if no_compiler() is not None:
+        return no_compiler()
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "0":
+        return "NUMBA_ENABLE_CUDASIM asks for the simulator"
     if importlib.util.find_spec("numba_cuda") is None:
         return 'numba-cuda is not installed: pip install "tsrnn[cuda]"'
     return None
+
+
+def build(path: Path, *arguments: Any) -> str:
+    """A library of C."""
+    command = ["cc", *OPTIONS, f"-I{HERE}", *arguments, "-lm", "-o", path]
+    subprocess.run([str(each) for each in command], check=True)
+    return str(path)
 
 
 class VirtualGPU:
     """Takes the place of NVIDIA's driver, if numba-cuda has not looked for it yet."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="virtual-gpu-")
-        self._built = 0
+        self._temporary = tempfile.TemporaryDirectory(prefix="virtual-gpu-")
+        self._folder = Path(self._temporary.name)
+        self._numbers = itertools.count(1)
         name = "-Wl,-soname,libcuda.so.1"  # who opens one of this name is given what is open
-        sources = [HERE / "driver.c", HERE / "blocks.c"]
-        driver = self._build("libcuda.so.1", [*sources, "-O2", name, "-ldl", "-lpthread"])
+        sources = HERE / "driver.c", HERE / "blocks.c"
+        driver = build(self._folder / "driver.so", *sources, "-O2", name, "-ldl", "-lpthread")
         self._driver = ctypes.CDLL(driver, mode=ctypes.RTLD_GLOBAL)
         self._translate_what_is_compiled()
-
-    def _build(self, name: str, arguments: list) -> str:
-        path = Path(self._folder.name) / name
-        command = ["cc", *OPTIONS, f"-I{HERE}", *arguments, "-lm", "-o", path]
-        subprocess.run(list(map(str, command)), check=True)
-        return str(path)
 
     def _translate_what_is_compiled(self) -> None:
         from cuda.core import ObjectCode
@@ -67,9 +81,10 @@ class VirtualGPU:
 
     def add(self, ptx: str) -> None:
         """A kernel that the driver can be asked for from now on, by its name in PTX."""
-        kernel, self._built = translate(ptx), self._built + 1
-        source = Path(self._folder.name) / f"{self._built}.c"
+        kernel, number = translate(ptx), next(self._numbers)
+        source = self._folder / f"{number}.c"
+        source.with_suffix(".ptx").write_text(ptx)  # whose lines are named where it fails
         source.write_text(kernel.code)
-        library = self._build(f"{self._built}.so", [source, "-mfma"])
+        library = build(self._folder / f"{number}.so", source)
         if self._driver.add_kernel(kernel.name.encode(), library.encode(), kernel.shared):
             raise RuntimeError(f"The driver does not take {kernel.name}.")

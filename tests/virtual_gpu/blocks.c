@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 enum { STACK = 128 << 10 };
+enum { PATIENCE = 10000 }; /* rounds in which all threads do nothing but ask */
 enum { READY, AT_BARRIER, AT_WARP, DONE };
 
 struct block {
@@ -17,7 +18,7 @@ struct block {
     uint32_t (*a)[4], (*b)[2]; /* operands of each thread for tensor cores */
 };
 
-static int failed;
+static int failed, backward;
 static void *scheduler;
 static struct thread *current;
 static kernel_code *running;
@@ -38,7 +39,11 @@ static void hand_over(struct thread *thread, int state)
     exchange(&thread->stack, scheduler);
 }
 
-void wait_for_block(struct thread *thread) { hand_over(thread, AT_BARRIER); }
+void wait_for_block(struct thread *thread, int line)
+{
+    thread->line = line;
+    hand_over(thread, AT_BARRIER);
+}
 
 void let_others_run(struct thread *thread) { hand_over(thread, READY); }
 
@@ -55,12 +60,17 @@ static void begin(void)
     end(thread);
 }
 
-void fail(struct thread *thread, const char *what, uint64_t address, int line)
+static void report(const struct thread *thread, const char *what, uint64_t address, int line)
 {
     if (!failed)
         fprintf(stderr, "%s at %#lx: line %d of the PTX, block %u, thread %u\n", what,
                 (unsigned long)address, line, thread->block_number, thread->number);
     failed = 1;
+}
+
+void fail(struct thread *thread, const char *what, uint64_t address, int line)
+{
+    report(thread, what, address, line);
     end(thread);
 }
 
@@ -77,7 +87,7 @@ void *shared_at(struct thread *thread, uint64_t address, int size, int line)
 {
     if (address % size)
         fail(thread, "misaligned shared memory", address, line);
-    if (address + size > thread->block->shared_size)
+    if (address > thread->block->shared_size - (uint64_t)size)
         fail(thread, "beyond shared memory", address, line);
     return thread->block->shared + address;
 }
@@ -108,31 +118,36 @@ void multiply_tf32(struct thread *thread, const uint32_t a[4], const uint32_t b[
     hand_over(thread, AT_WARP);
 }
 
-/* Let go all of some threads, if all wait. */
+/* Let go all of some threads, if all wait at the same place. */
 static void let_go(struct thread *threads, uint32_t count, int state)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (threads[i].state != state)
+        if (threads[i].state != state || threads[i].line != threads[0].line)
             return;
     for (uint32_t i = 0; i < count; i++)
         threads[i].state = READY;
 }
 
-static void take_turns(struct block *block)
+/* Returns how many threads did more than to ask; each time in the other order. */
+static uint32_t take_turns(struct block *block)
 {
-    uint32_t ran = 0;
+    uint32_t ran = 0, went_on = 0;
     for (uint32_t i = 0; i < block->size && !failed; i++) {
-        current = &block->threads[i];
-        if (current->state == READY) {
-            exchange(&scheduler, current->stack);
-            ran++;
-        }
+        current = &block->threads[backward ? block->size - 1 - i : i];
+        if (current->state != READY)
+            continue;
+        exchange(&scheduler, current->stack);
+        ran++;
+        went_on += current->state != READY;
     }
     for (uint32_t i = 0; i < block->size; i += WARP)
         let_go(block->threads + i, WARP, AT_WARP);
     let_go(block->threads, block->size, AT_BARRIER);
-    if (!ran && block->running && !failed)
-        fail(current, "a barrier that some threads never come to", 0, 0);
+    for (uint32_t i = 0; !ran && block->running && i < block->size; i++)
+        if (block->threads[i].state != DONE)
+            report(&block->threads[i], "a barrier that some threads never come to", 0,
+                   block->threads[i].line);
+    return went_on;
 }
 
 static void place(struct block *block, uint32_t number, uint8_t *stacks, struct thread like)
@@ -150,34 +165,48 @@ static void place(struct block *block, uint32_t number, uint8_t *stacks, struct 
     }
 }
 
-int run_grid(kernel_code *code, uint32_t blocks, uint32_t threads, uint32_t shared,
-             uint32_t dynamic, void **arguments)
+static void run_all(struct block *blocks, uint32_t count)
 {
-    size_t bytes = (size_t)blocks * threads * STACK, size = shared + dynamic;
+    uint32_t idle = 0;
+    for (uint32_t left = count; left && !failed; backward = !backward) {
+        uint32_t went_on = 0;
+        left = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            went_on += take_turns(&blocks[i]);
+            left += blocks[i].running > 0;
+        }
+        idle = went_on ? 0 : idle + 1;
+        if (idle > PATIENCE)
+            report(&blocks[0].threads[0], "all wait for one that does not come", 0, 0);
+    }
+}
+
+int run_grid(kernel_code *code, uint32_t blocks, uint32_t at_once, uint32_t threads,
+             uint32_t shared, uint32_t dynamic, void **arguments)
+{
+    size_t bytes = (size_t)at_once * threads * STACK, size = shared + dynamic;
     uint8_t *stacks = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    struct block *all = calloc(blocks, sizeof *all);
+    struct block *all = calloc(at_once, sizeof *all);
     struct thread like = {
         .of_block = threads, .of_grid = blocks, .dynamic = dynamic, .arguments = arguments};
 
     failed = 0;
     running = code;
-    for (uint32_t i = 0; i < blocks; i++) {
+    for (uint32_t i = 0; i < at_once; i++)
         all[i] = (struct block){calloc(threads, sizeof *all[i].threads), threads, threads,
                                 aligned_alloc(16, size / 16 * 16 + 16), size,
                                 calloc(threads, sizeof *all[i].a),
                                 calloc(threads, sizeof *all[i].b)};
-        memset(all[i].shared, 0xff, size); /* NaN: nobody may count on what lies there */
-        place(&all[i], i, stacks + (size_t)i * threads * STACK, like);
-    }
-    for (uint32_t left = blocks; left && !failed;) {
-        left = 0;
-        for (uint32_t i = 0; i < blocks; i++) {
-            take_turns(&all[i]);
-            left += all[i].running > 0;
+    for (uint32_t first = 0; first < blocks && !failed; first += at_once) {
+        for (uint32_t i = 0; i < at_once; i++) {
+            all[i].running = threads;
+            memset(all[i].shared, 0xff, size); /* NaN: nobody may count on what lies there */
+            place(&all[i], first + i, stacks + (size_t)i * threads * STACK, like);
         }
+        run_all(all, at_once);
     }
-    for (uint32_t i = 0; i < blocks; i++) {
+    for (uint32_t i = 0; i < at_once; i++) {
         free(all[i].threads);
         free(all[i].shared);
         free(all[i].a);

@@ -32,29 +32,31 @@ int is_allocated(uint64_t address, size_t size)
     static int last; /* mostly it is there again */
     for (int tried = 0; tried < places; tried++, last = (last + 1) % places) {
         struct allocation found = allocations[last];
-        if (address >= found.start && address + size <= found.start + found.size)
+        if (found.size >= size && address >= found.start &&
+            address - found.start <= found.size - size)
             return 1;
     }
     return 0;
 }
 
+/* NULL if there is none; one that starts at 0 is free. */
 static struct allocation *starting_at(uint64_t start)
 {
-    struct allocation *found = allocations;
-    while (found->start != start)
-        found++;
-    return found;
+    for (size_t i = 0; i < sizeof allocations / sizeof *allocations; i++)
+        if (allocations[i].start == start)
+            return &allocations[i];
+    return NULL;
 }
 
 int cuMemAlloc(uint64_t *start, size_t size)
 {
     pthread_mutex_lock(&in_use);
-    int full = size > MEMORY - allocated;
+    struct allocation *place = starting_at(0);
+    int full = !place || size > MEMORY - allocated;
     if (!full) {
         void *memory = aligned_alloc(256, (size + 255) / 256 * 256);
         memset(memory, 0xff, size); /* NaN */
         *start = (uint64_t)memory;
-        struct allocation *place = starting_at(0);
         *place = (struct allocation){*start, size};
         places = place - allocations >= places ? place - allocations + 1 : places;
         allocated += size;
@@ -66,12 +68,14 @@ int cuMemAlloc(uint64_t *start, size_t size)
 int cuMemFree(uint64_t start)
 {
     pthread_mutex_lock(&in_use);
-    struct allocation *found = starting_at(start);
-    allocated -= found->size;
-    *found = (struct allocation){0};
-    free((void *)start);
+    struct allocation *found = start ? starting_at(start) : NULL;
+    if (found) {
+        allocated -= found->size;
+        *found = (struct allocation){0};
+        free((void *)start);
+    }
     pthread_mutex_unlock(&in_use);
-    return OK;
+    return found ? OK : INVALID_VALUE;
 }
 
 int cuMemGetInfo(size_t *available, size_t *all)
@@ -190,8 +194,9 @@ int cuLaunchKernelEx(const struct launch *launch, void *of, void **arguments, vo
     if (cooperative && launch->blocks[0] > MULTIPROCESSORS)
         return TOO_LARGE;
     pthread_mutex_lock(&in_use);
-    int failed = run_grid(kernel->code, launch->blocks[0], launch->threads[0], kernel->shared,
-                          launch->dynamic, arguments);
+    uint32_t blocks = launch->blocks[0]; /* without that word they may wait for each other in vain */
+    int failed = run_grid(kernel->code, blocks, cooperative ? blocks : 1, launch->threads[0],
+                          kernel->shared, launch->dynamic, arguments);
     pthread_mutex_unlock(&in_use);
     return failed ? LAUNCH_FAILED : OK;
 }

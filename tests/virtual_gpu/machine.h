@@ -21,19 +21,19 @@ struct thread {
     void **arguments;
     struct block *block;
     void *stack;
-    int state;
+    int state, line; /* of the PTX, where it waits */
 };
 
 typedef void kernel_code(struct thread *);
 
-/* Returns 0, or 1 after an error, which is printed. */
-int run_grid(kernel_code *code, uint32_t blocks, uint32_t threads, uint32_t shared,
-             uint32_t dynamic, void **arguments);
+/* So many blocks at the same time. Returns 0, or 1 after an error, which is printed. */
+int run_grid(kernel_code *code, uint32_t blocks, uint32_t at_once, uint32_t threads,
+             uint32_t shared, uint32_t dynamic, void **arguments);
 
 /* For translated kernels; `line` is that of the PTX. */
 void *global_at(struct thread *, uint64_t address, int size, int line);
 void *shared_at(struct thread *, uint64_t address, int size, int line);
-void wait_for_block(struct thread *);
+void wait_for_block(struct thread *, int line);
 void let_others_run(struct thread *);
 void multiply_tf32(struct thread *, const uint32_t a[4], const uint32_t b[2], float c[4]);
 void fail(struct thread *, const char *what, uint64_t address, int line);

@@ -30,7 +30,8 @@ COMPARISONS = {
     "gt": ">",
     "ge": ">=",
 }
-# The instructions .approx are more exact here than on a device.
+# Those that a device approximates are more exact here, and do not flush small numbers to 0.
+APPROXIMATE = ("rcp", "ex2", "lg2")
 FUNCTIONS = {
     ("sqrt", "f32"): "sqrtf({})",
     ("sqrt", "f64"): "sqrt({})",
@@ -53,15 +54,21 @@ FUNCTIONS = {
     ("min", "f64"): "fmin({}, {})",
     ("max", "f64"): "fmax({}, {})",
 }
+DIRECTIONS = {"rm": "FE_DOWNWARD", "rp": "FE_UPWARD", "rz": "FE_TOWARDZERO"}
 ROUNDINGS = {"rzi": "trunc", "rmi": "floor", "rpi": "ceil", "rni": "rint"}
 
 HEAD = """
 #include "machine.h"
 
+#include <fenv.h>
+
 #define BITS(kind, number) \\
     ({ __typeof__(number) n_ = number; kind v_; memcpy(&v_, &n_, sizeof v_); v_; })
-#define LIMITED(kind, number, least, most) \\
-    ({ double n_ = number; n_ != n_ ? 0 : n_ <= least ? least : n_ >= most ? most : (kind)n_; })
+#define LIMITED(kind, number, least, most, nan) \\
+    ({ double n_ = number; n_ != n_ ? nan : n_ <= least ? least : n_ >= most ? most : (kind)n_; })
+#define TF32(bits) \\
+    ({ uint32_t n_ = bits; \\
+       (n_ & ~0x80000000u) > 0x7f800000u ? 0x7fffffffu : (n_ + 0x1000u) & ~0x1fffu; })
 
 void kernel(struct thread *t)
 {
@@ -85,11 +92,11 @@ def translate(ptx: str) -> Kernel:
     arguments = re.findall(r"\.param\s+\.\w+\s+([^\s,]+)", entry[2])
     body = ptx[ptx.index("{", entry.end()) + 1 : ptx.rindex("}")]
     function = _Function(places, {name: i for i, name in enumerate(arguments)})
-    first_line = ptx[: entry.end()].count("\n") + 1
+    first_line = ptx[: ptx.index("{", entry.end())].count("\n") + 1
     lines = [
         function.statement(statement.strip(), number)
         for number, line in enumerate(body.split("\n"), first_line)
-        for statement in re.findall(r"\{$|\}$|[^;:]+[;:]", line.strip())
+        for statement in re.findall(r"\{$|\}$|[^;:]+[;:]|.+", line.strip())
     ]
     return Kernel(entry[1], HEAD + "\n".join(lines) + "\n}\n", shared)
 
@@ -127,7 +134,10 @@ class _Function:
             self.registers[name] = kind
             names = [f"{name}{i}" for i in range(int(count))] if count else [name]
             return f"{C_TYPES[kind]} {', '.join(names)};"
-        guard, name, rest = re.fullmatch(r"(?:@(!?%\w+)\s+)?([\w.]+)\s*(.*?);", text).groups()
+        found = re.fullmatch(r"(?:@(!?%\w+)\s+)?([\w.]+)\s*(.*?);", text)
+        if found is None:
+            raise NotImplementedError(f"line {line}: {text}")
+        guard, name, rest = found.groups()
         condition = f"if ({guard.replace('%', '')}) " if guard else ""
         return f"{condition}{{ {self.instruction(name, _operands(rest))} }}"
 
@@ -137,17 +147,48 @@ class _Function:
         known = getattr(self, "_" + first, None)
         if known is not None:
             return known(kind, modifiers, *operands)
+        approximate = ("approx", "ftz") if first in APPROXIMATE else ()
+        self.only(name, modifiers[:-1], "rn", *DIRECTIONS, *approximate)
         target, *values = operands
-        numbers = [self.value(each, kind) for each in values]
+        names = [f"x{i}_" for i in range(len(values))]
         if (first, kind) in FUNCTIONS:
-            result = FUNCTIONS[first, kind].format(*numbers)
-        elif first in OPERATORS and not {"cc", "sat", "ftz"} & {*modifiers}:
-            result = f"{numbers[0]} {OPERATORS[first]} {numbers[1]}"
+            result = FUNCTIONS[first, kind].format(*names)
+        elif first in OPERATORS:
+            result = f"{names[0]} {OPERATORS[first]} {names[1]}"
         elif first in ("min", "max"):
-            result = "{0} {2} {1} ? {0} : {1}".format(*numbers, "<" if first == "min" else ">")
+            result = "{0} {2} {1} ? {0} : {1}".format(*names, "<" if first == "min" else ">")
         else:
             raise NotImplementedError(f"line {self.line}: {name} {operands}")
-        return f"{_name(target)} = {result};"
+        direction = next((DIRECTIONS[each] for each in modifiers if each in DIRECTIONS), None)
+        return self.computed(target, kind, result, values, first in ("div", "rem"), direction)
+
+    def computed(self, target, kind, result, values, divided, direction) -> str:
+        """An expression of x0_, x1_, ..., perhaps rounded in a direction."""
+        volatile = "volatile " if direction else ""  # not before the direction is set, nor after
+        code = "".join(
+            f"{volatile}{C_TYPES[kind]} x{i}_ = {self.value(each, kind)}; "
+            for i, each in enumerate(values)
+        )
+        if divided and kind[0] != "f":
+            code += f'if (!x1_) fail(t, "division by 0", 0, {self.line}); '
+        if not direction:
+            return code + self.put(target, kind, result)
+        code += f"fesetround({direction}); volatile {C_TYPES[kind]} r_ = {result}; "
+        return code + "fesetround(FE_TONEAREST); " + self.put(target, kind, "r_")
+
+    def only(self, name: str, found: list[str], *known: str) -> None:
+        """Refuse what is not known."""
+        if not {*found} <= {*known}:
+            raise NotImplementedError(f"line {self.line}: {name} {found}")
+
+    def put(self, target: str, kind: str, value: str) -> str:
+        """Into a register: bits into one of another kind."""
+        of = self.registers[re.match(r"%(\D+)", target)[1]]
+        if of == kind or {of[0], kind[0]} <= {*"bus"}:
+            return f"{_name(target)} = {value};"
+        if of[1:] != kind[1:]:
+            raise NotImplementedError(f"line {self.line}: {kind} to {target}")
+        return f"{_name(target)} = BITS({C_TYPES[of]}, ({C_TYPES[kind]})({value}));"
 
     # Operands
 
@@ -177,15 +218,17 @@ class _Function:
     # Instructions that are not an expression of their operands
 
     def _ld(self, kind, modifiers, target, source):
+        self.only("ld", modifiers[:-1], "param", "global", "shared", "v2", "v4")
         targets, size = _parts(target), int(kind[1:]) // 8
         if modifiers[0] == "param":
             pointer = f"t->arguments[{self.arguments[source.strip('[]')]}]"
         else:
             pointer = self.memory(modifiers[0], source, size * len(targets))
-        loaded = [f"{_name(each)} = p_[{i}];" for i, each in enumerate(targets)]
+        loaded = [self.put(each, kind, f"p_[{i}]") for i, each in enumerate(targets)]
         return f"{C_TYPES[kind]} *p_ = {pointer}; " + " ".join(loaded)
 
     def _st(self, kind, modifiers, target, source):
+        self.only("st", modifiers[:-1], "global", "shared", "v2", "v4")
         sources, size = _parts(source), int(kind[1:]) // 8
         pointer = self.memory(modifiers[0], target, size * len(sources))
         stored = [f"p_[{i}] = {self.value(each, kind)};" for i, each in enumerate(sources)]
@@ -198,8 +241,10 @@ class _Function:
         added = f"{_name(target)} = *p_; *p_ += {self.value(value, kind)};"
         return f"let_others_run(t); {C_TYPES[kind]} *p_ = {pointer}; {added}"
 
-    def _bar(self, *_):
-        return "wait_for_block(t);"
+    def _bar(self, _kind, modifiers, *which):
+        if (modifiers, which) != (["sync"], ("0",)):
+            raise NotImplementedError(f"line {self.line}: bar {modifiers} {which}")
+        return f"wait_for_block(t, {self.line});"
 
     def _membar(self, *_):
         return ""  # threads take turns, and see at once what others have written
@@ -211,6 +256,8 @@ class _Function:
         return "return;"
 
     def _mov(self, kind, _modifiers, target, source):
+        if "{" in target + source and kind != "b64":
+            raise NotImplementedError(f"line {self.line}: mov {kind} {target} {source}")
         if target.startswith("{"):
             low, high = map(_name, _parts(target))
             bits = f"uint64_t v_ = {self.value(source, 'b64')};"
@@ -220,10 +267,7 @@ class _Function:
             source = f"((uint64_t){high} << 32 | {low})"
         else:
             source = self.value(source, kind)
-        return self._bits(target, source)
-
-    def _bits(self, target: str, value: str) -> str:
-        return f"__auto_type v_ = {value}; memcpy(&{_name(target)}, &v_, sizeof v_);"
+        return self.put(target, kind, source)
 
     def _cvta(self, _kind, _modifiers, target, source):
         return f"{_name(target)} = {self.value(source, 'u64')};"
@@ -231,20 +275,22 @@ class _Function:
     def _cvt(self, kind, modifiers, target, source):
         to, number = modifiers[-2], self.value(source, kind)
         if modifiers == ["rna", "tf32", "f32"]:
-            return f"{_name(target)} = (BITS(uint32_t, {number}) + 0x1000u) & ~0x1fffu;"
+            return self.put(target, "b32", f"TF32(BITS(uint32_t, {number}))")
         if modifiers == ["sat", "f32", "f32"]:
             return f"{_name(target)} = fminf(fmaxf({number}, 0.0f), 1.0f);"
+        self.only("cvt", modifiers[:-2], "rn", *ROUNDINGS)
         rounding = next((ROUNDINGS[each] for each in modifiers if each in ROUNDINGS), None)
         if rounding:
             number = f"{rounding}((double){number})"
         if kind[0] == "f" and to[0] != "f":
             least = "0" if to[0] == "u" else f"INT{to[1:]}_MIN"
             most = f"UINT{to[1:]}_MAX" if to[0] == "u" else f"INT{to[1:]}_MAX"
-            number = f"LIMITED({C_TYPES[to]}, {number}, {least}, {most})"
-        return f"{_name(target)} = ({C_TYPES[to]}){number};"
+            nan = f"1ull << {int(to[1:]) - 1}" if "64" in to + kind else "0"
+            number = f"LIMITED({C_TYPES[to]}, {number}, {least}, {most}, ({C_TYPES[to]})({nan}))"
+        return self.put(target, to, f"({C_TYPES[to]}){number}")
 
     def _setp(self, kind, modifiers, target, left, right):
-        comparison, *_ = modifiers
+        comparison, _ = modifiers
         left, right = self.value(left, kind), self.value(right, kind)
         nan = f"({left} != {left} || {right} != {right})"
         if comparison in ("nan", "num"):
@@ -258,7 +304,7 @@ class _Function:
 
     def _selp(self, kind, _modifiers, target, yes, no, condition):
         yes, no = self.value(yes, kind), self.value(no, kind)
-        return f"{_name(target)} = {_name(condition)} ? {yes} : {no};"
+        return self.put(target, kind, f"{_name(condition)} ? {yes} : {no}")
 
     def _not(self, kind, _modifiers, target, source):
         return f"{_name(target)} = {'!' if kind == 'pred' else '~'}{self.value(source, kind)};"
@@ -274,6 +320,8 @@ class _Function:
 
     def _bfi(self, kind, _modifiers, target, inserted, into, first, count):
         """Some bits of one number take the place of those of another."""
+        if not (first.isdigit() and count.isdigit() and int(count) < int(kind[1:])):
+            raise NotImplementedError(f"line {self.line}: bfi {first} {count}")
         mask = f"(((({C_TYPES[kind]})1 << {count}) - 1) << {first})"
         kept, new = self.value(into, kind), self.value(inserted, kind)
         return f"{_name(target)} = ({kept} & ~{mask}) | (({new} << {first}) & {mask});"
@@ -281,9 +329,12 @@ class _Function:
     def _mul(self, kind, modifiers, target, left, right):
         if kind[0] != "f":
             return self._mad(kind, modifiers, target, left, right, "0")
-        return f"{_name(target)} = {self.value(left, kind)} * {self.value(right, kind)};"
+        self.only("mul", modifiers[:-1], "rn")
+        return self.put(target, kind, f"{self.value(left, kind)} * {self.value(right, kind)}")
 
     def _mad(self, kind, modifiers, target, left, right, added):
+        if modifiers[0] not in ("lo", "hi", "wide"):
+            raise NotImplementedError(f"line {self.line}: mad {modifiers}")
         bits = int(kind[1:])
         left, right = self.value(left, kind), self.value(right, kind)
         if modifiers[0] == "wide":

@@ -45,7 +45,7 @@ def has_gpu(precision: str = "ieee") -> bool:
 
 
 def at_hand(device: str, precision: str) -> str:
-    """The device, if there is one that can do this; else the CPU, which forecasts the same."""
+    """The device, if there is one that can do this; else the CPU, which rounds otherwise."""
     return "cpu" if device == "cuda" and not has_gpu(precision) else device
 
 

@@ -278,13 +278,13 @@ class Kernel:
         return text
 
     def _compiled(self) -> Any:
-        if self._kernel is None:
+        if self._kernel is None:  # without lto: what runs is what is tested, and compiled once
             code = cuda.jit if SIMULATED else cuda.jit(self.signature, lto=False)
             self._kernel = code(_quiet(self._code) if SIMULATED else self._code)
         return self._kernel
 
 
-_configuring = threading.Lock()
+_configuring = threading.Lock()  # while numba-cuda's setting is another
 
 
 def _on(kernel: Any, blocks: int, held_bytes: int = 0) -> Any:

@@ -174,7 +174,8 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
         for e in range(me, positions * windows * row, threads):
             before, j = split(e, row)
             p, b = split(before, windows)
-            here = p * step + j // LANES * panel + b * LANES + j % LANES
+            before_j, inside = split(j, LANES)
+            here = p * step + before_j * panel + b * LANES + inside
             if j >= outputs:
                 for i in range(count):
                     scratch[predicted + here + i * panels * panel] = 0

@@ -84,9 +84,9 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
 
 @function
 def parts_of(tiles, warps, depth):
-    """How often a sum is cut in halves, so that all warps have a part, and how long those are."""
+    """How often a sum is cut in halves, as no warp has two parts, and how long those are."""
     halvings = 0
-    while tiles << halvings + 1 <= warps:
+    while tiles << halvings + 1 <= warps and UNROLL << halvings < depth:
         halvings += 1
     if halvings == 0:
         return halvings, depth
@@ -97,7 +97,7 @@ def parts_of(tiles, warps, depth):
 @function
 def place_of(tile, groups):
     """The column and the row of tiles that one is in."""
-    if groups == 1:  # of a network that is spread over blocks: no division
+    if groups == 1:  # mostly, where a network is spread over blocks: no division
         return tile, 0
     return split(tile, groups)
 

@@ -27,6 +27,7 @@ from tsrnn.kernels.tape.calls import CALL_LENGTH
 
 # Sizes of arrays are names of this module, or Numba takes no constant.
 CONTEXT_LENGTH = c.SIZE
+NUMBERS_AHEAD = -(-CALL_LENGTH // THREADS)  # of a call, for each thread
 PARTIAL_LENGTH = THREADS // LANES * TILE  # a tile of a product for each warp
 
 
@@ -89,7 +90,8 @@ def _replay(operations: list[Callable]) -> Callable:
     Numbers that a warp has in common, ptxas 12 and 13 keep in 63 registers of the warp on 9.0. When
     those run out, each is moved to a register of every thread that serves for nothing else in the
     whole kernel, until these run out as well. So a call's numbers lie at a place that differs from
-    thread to thread, for all it can know.
+    thread to thread, for all it can know. They are read from the tape while the call before them is
+    at work.
     """
     branches = _branches(operations)
 
@@ -99,15 +101,28 @@ def _replay(operations: list[Callable]) -> Callable:
         last = context[c.TILE] == context[c.TILES] - 1
         tape = context[c.LAST_TAPE] if last else context[c.TAPE]
         length = context[c.LAST_TAPE_LENGTH] if last else context[c.TAPE_LENGTH]
+        ahead = cuda.local.array(NUMBERS_AHEAD, integer)
+        _read_ahead(ahead, fixed, tape, me)
         for i in range(length):
-            for number in range(me, CALL_LENGTH, THREADS):
-                call[number] = fixed[tape + i * CALL_LENGTH + number]
+            for n in range(NUMBERS_AHEAD):
+                if me + n * THREADS < CALL_LENGTH:
+                    call[me + n * THREADS] = ahead[n]
             cuda.syncthreads()
+            if i + 1 < length:
+                _read_ahead(ahead, fixed, tape + (i + 1) * CALL_LENGTH, me)
             zero = me * call[CALL_LENGTH - 1]
             branches(arrays, context, pointer(call, zero), me, THREADS)
             cuda.syncthreads()
 
     return replay
+
+
+@function
+def _read_ahead(ahead, fixed, place, me):
+    """A thread's numbers of a call."""
+    for n in range(NUMBERS_AHEAD):
+        if me + n * THREADS < CALL_LENGTH:
+            ahead[n] = fixed[place + me + n * THREADS]
 
 
 def _branches(operations: list[Callable]) -> Callable:
