@@ -22,7 +22,8 @@ __all__ = ["Dialect", "read_table"]
 _Source: TypeAlias = Callable[[], Path | io.BytesIO]
 
 _DATE = (
-    r"\s*(\d{4}-(0[1-9]|1[0-2])|\d{4}([-/.])\d{1,2}\3\d{1,2}|\d{1,2}([-/.])\d{1,2}\4\d{4})([ T].*)?"
+    r"\s*(\d{4}-(0[1-9]|1[0-2])|\d{4}([-/.])\d{1,2}\3\d{1,2}|\d{1,2}([-/.])\d{1,2}\4\d{4})"
+    r"([ T].*)?"
 )
 _DAMAGED = (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
