@@ -8,6 +8,7 @@ small array of the thread, in registers: those it is given, then in their place 
 from dataclasses import fields
 
 from tsrnn.kernels.cells import CELLS
+from tsrnn.kernels.cuda.data import at
 from tsrnn.kernels.cuda.device import LANES, cuda, equations, function, split
 from tsrnn.kernels.elementary import relu, slope_of_relu
 from tsrnn.kernels.tape import context as c
@@ -174,8 +175,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
         for e in range(me, positions * windows * row, threads):
             before, j = split(e, row)
             p, b = split(before, windows)
-            before_j, inside = split(j, LANES)
-            here = p * step + before_j * panel + b * LANES + inside
+            here = at(p * step, panel, b, j)
             if j >= outputs:
                 for i in range(count):
                     scratch[predicted + here + i * panels * panel] = 0

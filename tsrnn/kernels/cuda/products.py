@@ -8,6 +8,7 @@ by side with its neighbours, and numbers of A that are the same for all of them,
 Tensor cores, which round what they multiply to TF32, want other shares (below).
 """
 
+from tsrnn.kernels.cuda.data import at
 from tsrnn.kernels.cuda.device import (
     LANES,
     SIMULATED,
@@ -57,23 +58,20 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
             tile = warp >> halvings
             j, i = place_of(tile, groups)
             i, j = i * TILE_ROWS, j << 1 if pairs else j
-            before, inside = split(i, LANES)
-            a = A + before * a_panel + inside if transposed else A + i * LANES
+            a = at(A, a_panel, 0, i) if transposed else A + i * LANES
             b = B + call[8] + j * b_panel
             first = (warp - (tile << halvings)) * length
             last = min(depth, first + length)
             if halvings > 0:
                 to = warp * TILE
                 narrow(scratch, weights, partial, lane, a, a_panel, b, 0, to, 0, first, last, 0)
-            elif pairs and j + 1 < panels:
-                to = C + j * c_panel + i * LANES
-                wide(
-                    *(scratch, weights, scratch, lane, a, a_panel, b, b_panel, to, c_panel),
-                    *(first, last, add),
-                )
             else:
                 to = C + j * c_panel + i * LANES
-                narrow(scratch, weights, scratch, lane, a, a_panel, b, 0, to, 0, first, last, add)
+                common = scratch, weights, scratch, lane, a, a_panel, b
+                if pairs and j + 1 < panels:
+                    wide(*common, b_panel, to, c_panel, first, last, add)
+                else:
+                    narrow(*common, 0, to, 0, first, last, add)
             warp += warps
         if halvings > 0:
             cuda.syncthreads()
@@ -127,8 +125,7 @@ def _tile(vectors: int, transposed: bool, real):
     def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
         sums = cuda.local.array((TILE_ROWS, vectors), real)
         b, to = b + lane + first * LANES, to + lane
-        before, inside = split(first, LANES)
-        a += first * LANES if transposed else before * a_panel + inside
+        a = a + first * LANES if transposed else at(a, a_panel, 0, first)
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 sums[i, v] = C[to + v * c_panel + i * LANES] if add else real(0)
