@@ -8,7 +8,8 @@ import pytest
 from virtual_gpu import HERE, build, no_compiler
 from virtual_gpu.translate import translate
 
-pytestmark = pytest.mark.skipif(no_compiler() is not None, reason=str(no_compiler()))
+MISSING = no_compiler()
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 KERNEL = """
 .visible .entry instruction(
@@ -26,7 +27,7 @@ KERNEL = """
 }}
 """
 KINDS = {"f": ("f32", "f"), "fd": ("f64", "d"), "r": ("b32", "I"), "rd": ("b64", "Q")}
-NAN, INF, BITS_OF_NAN = float("nan"), float("inf"), 0x7FC00000
+NAN, INF = float("nan"), float("inf")
 
 
 def run(folder, code, inputs, output):
@@ -126,6 +127,7 @@ def test_comparisons(tmp_path, comparison, left, right, wanted):
     ],
 )
 def test_what_is_not_known_is_refused(tmp_path, code):
+    """With its line, rather than taken for what it resembles."""
     with pytest.raises(NotImplementedError, match=r"^line 12: "):
         run(tmp_path, code, {}, "%r0")
 

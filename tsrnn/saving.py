@@ -205,7 +205,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    device, precision = facts.get("machine", ["cpu", "ieee"])  # others were not saved
+    device, precision = facts.get("machine", ["cpu", "ieee"])  # files from before it
     _check(device in ("cpu", "cuda") and precision in ("ieee", "tf32"), "the device")
     _check(precision == "ieee" or dtype == "float32", "the precision")
     settings = normalize, dtype, at_hand(device, precision), precision

@@ -40,8 +40,9 @@ def no_compiler() -> str | None:
 
 def what_is_missing() -> str | None:
     """What a virtual GPU needs and does not find here."""
-    if no_compiler() is not None:
-        return no_compiler()
+    missing = no_compiler()
+    if missing is not None:
+        return missing
     if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "0":
         return "NUMBA_ENABLE_CUDASIM asks for the simulator"
     if importlib.util.find_spec("numba_cuda") is None:

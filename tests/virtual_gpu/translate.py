@@ -136,7 +136,7 @@ class _Function:
             return f"{C_TYPES[kind]} {', '.join(names)};"
         found = re.fullmatch(r"(?:@(!?%\w+)\s+)?([\w.]+)\s*(.*?);", text)
         if found is None:
-            raise NotImplementedError(f"line {line}: {text}")
+            raise self.unknown(text)
         guard, name, rest = found.groups()
         condition = f"if ({guard.replace('%', '')}) " if guard else ""
         return f"{condition}{{ {self.instruction(name, _operands(rest))} }}"
@@ -158,7 +158,7 @@ class _Function:
         elif first in ("min", "max"):
             result = "{0} {2} {1} ? {0} : {1}".format(*names, "<" if first == "min" else ">")
         else:
-            raise NotImplementedError(f"line {self.line}: {name} {operands}")
+            raise self.unknown(name)
         direction = next((DIRECTIONS[each] for each in modifiers if each in DIRECTIONS), None)
         return self.computed(target, kind, result, values, first in ("div", "rem"), direction)
 
@@ -176,21 +176,30 @@ class _Function:
         code += f"fesetround({direction}); volatile {C_TYPES[kind]} r_ = {result}; "
         return code + "fesetround(FE_TONEAREST); " + self.put(target, kind, "r_")
 
+    def unknown(self, *what: object) -> NotImplementedError:
+        """To be raised: rather no answer than that of another instruction."""
+        return NotImplementedError(" ".join(map(str, (f"line {self.line}:", *what))))
+
     def only(self, name: str, found: list[str], *known: str) -> None:
         """Refuse what is not known."""
         if not {*found} <= {*known}:
-            raise NotImplementedError(f"line {self.line}: {name} {found}")
+            raise self.unknown(name, found)
 
     def put(self, target: str, kind: str, value: str) -> str:
         """Into a register: bits into one of another kind."""
-        of = self.registers[re.match(r"%(\D+)", target)[1]]
-        if of == kind or {of[0], kind[0]} <= {*"bus"}:
+        of, same = self.kind_of(target, kind)
+        if same:
             return f"{_name(target)} = {value};"
         if of[1:] != kind[1:]:
-            raise NotImplementedError(f"line {self.line}: {kind} to {target}")
+            raise self.unknown(kind, target)
         return f"{_name(target)} = BITS({C_TYPES[of]}, ({C_TYPES[kind]})({value}));"
 
     # Operands
+
+    def kind_of(self, register: str, kind: str) -> tuple[str, bool]:
+        """That of a register, and whether it is the same, or a whole number as well."""
+        of = self.registers[re.match(r"%(\D+)", register)[1]]
+        return of, of == kind or {of[0], kind[0]} <= {*"bus"}
 
     def value(self, text: str, kind: str) -> str:
         """An expression of a kind."""
@@ -203,8 +212,7 @@ class _Function:
             return f"BITS({c_type}, (uint{4 * len(text) - 8}_t)0x{text[2:]}u)"
         if not text.startswith("%"):
             return f"(({c_type}){text}ll)"
-        of = self.registers[re.match(r"%(\D+)", text)[1]]
-        same = of == kind or {of[0], kind[0]} <= {*"bus"}
+        _, same = self.kind_of(text, kind)
         return f"(({c_type}){_name(text)})" if same else f"BITS({c_type}, {_name(text)})"
 
     def address(self, text: str) -> str:
@@ -236,14 +244,14 @@ class _Function:
 
     def _atom(self, kind, modifiers, target, address, value):
         if modifiers[:2] != ["global", "add"]:
-            raise NotImplementedError(f"line {self.line}: atom {modifiers}")
+            raise self.unknown("atom", modifiers)
         pointer = self.memory("global", address, int(kind[1:]) // 8)
         added = f"{_name(target)} = *p_; *p_ += {self.value(value, kind)};"
         return f"let_others_run(t); {C_TYPES[kind]} *p_ = {pointer}; {added}"
 
     def _bar(self, _kind, modifiers, *which):
         if (modifiers, which) != (["sync"], ("0",)):
-            raise NotImplementedError(f"line {self.line}: bar {modifiers} {which}")
+            raise self.unknown("bar", modifiers, which)
         return f"wait_for_block(t, {self.line});"
 
     def _membar(self, *_):
@@ -257,7 +265,7 @@ class _Function:
 
     def _mov(self, kind, _modifiers, target, source):
         if "{" in target + source and kind != "b64":
-            raise NotImplementedError(f"line {self.line}: mov {kind} {target} {source}")
+            raise self.unknown("mov", kind, target, source)
         if target.startswith("{"):
             low, high = map(_name, _parts(target))
             bits = f"uint64_t v_ = {self.value(source, 'b64')};"
@@ -321,7 +329,7 @@ class _Function:
     def _bfi(self, kind, _modifiers, target, inserted, into, first, count):
         """Some bits of one number take the place of those of another."""
         if not (first.isdigit() and count.isdigit() and int(count) < int(kind[1:])):
-            raise NotImplementedError(f"line {self.line}: bfi {first} {count}")
+            raise self.unknown("bfi", first, count)
         mask = f"(((({C_TYPES[kind]})1 << {count}) - 1) << {first})"
         kept, new = self.value(into, kind), self.value(inserted, kind)
         return f"{_name(target)} = ({kept} & ~{mask}) | (({new} << {first}) & {mask});"
@@ -334,7 +342,7 @@ class _Function:
 
     def _mad(self, kind, modifiers, target, left, right, added):
         if modifiers[0] not in ("lo", "hi", "wide"):
-            raise NotImplementedError(f"line {self.line}: mad {modifiers}")
+            raise self.unknown("mad", modifiers)
         bits = int(kind[1:])
         left, right = self.value(left, kind), self.value(right, kind)
         if modifiers[0] == "wide":
@@ -347,7 +355,7 @@ class _Function:
 
     def _mma(self, _kind, modifiers, target, a, b, c):
         if ".".join(modifiers) != "sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":
-            raise NotImplementedError(f"line {self.line}: mma {modifiers}")
+            raise self.unknown("mma", modifiers)
         a, b, c = (
             ", ".join(self.value(each, kind) for each in _parts(operands))
             for kind, operands in (("b32", a), ("b32", b), ("f32", c))
