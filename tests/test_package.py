@@ -29,13 +29,7 @@ def test_a_name_that_is_not_there_is_an_ordinary_mistake():
 def test_forks_are_noted_from_the_first_import_on():
     program = """
 import os, tsrnn
-import numba, numpy as np
 
-@numba.vectorize(["float64(float64)"], target="parallel")
-def twice(x):
-    return x + x
-
-twice(np.ones(100_000))
 child = os.fork()
 if not child:
     from tsrnn.kernels.forks import State

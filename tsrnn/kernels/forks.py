@@ -1,12 +1,12 @@
 """What a forked child has to know: the threads of its parent did not come along.
 
-GNU OpenMP aborts a child that uses threads which its parent had started, whoever started them, and
-locks of Numba's may have been held by a thread that is gone. Imported with the package, so that the
-note is taken even where the kernels are not in use yet.
+GNU OpenMP aborts a child that uses threads after its parent did, or has it wait for them for ever,
+whoever used them, in whichever library. That cannot be asked about: a child works alone. And locks
+of Numba's may have been held by a thread that is gone. Imported with the package, so that the note
+is taken even where the kernels are not in use yet.
 """
 
 import os
-import sys
 import threading
 
 
@@ -18,8 +18,7 @@ class State:
 
 
 def _note_in_child() -> None:
-    parallel = sys.modules.get("numba.np.ufunc.parallel")
-    State.threads_lost |= getattr(parallel, "_is_initialized", False)
+    State.threads_lost = True
     State.lock = threading.Lock()
 
 

@@ -1,8 +1,9 @@
 """Running a kernel on several threads, wherever that is safe.
 
 Numba's ``workqueue`` layer aborts the process when two Python threads enter it at once, and GNU
-OpenMP does so in a child forked from a process that used it. Results do not depend on the number of
-workers here, so whoever finds the threads taken, or stands in such a child, does the work alone.
+OpenMP aborts or hangs in a child forked from a process that used it. Results do not depend on the
+number of workers here, so whoever finds the threads taken, or stands in a forked child, does the
+work alone.
 """
 
 from collections.abc import Iterator
