@@ -246,26 +246,45 @@ def test_what_is_compiled_is_what_the_sources_say(folder, package, edits):
     np.testing.assert_allclose(by_kernels, by_numpy, rtol=1e-4, atol=1e-5)
 
 
-def test_a_line_moved_from_file_to_file_is_a_change(monkeypatch, tmp_path):
-    from tsrnn.kernels.cpu import disk
+def compute_after_a_change(file, old, new):
+    """By a process that had imported the package before it."""
+    import tsrnn
+    from tsrnn.optimizers import Adam
 
-    monkeypatch.setattr(disk, "KERNELS", tmp_path)
+    assert Adam
+    replace(Path(tsrnn.__file__).parent / file, old, new)
+    return compute_twice()
+
+
+@pytest.mark.parametrize("edit", [SLOPE, STEP, TANH], ids=["losses", "optimizers", "elementary"])
+def test_sources_that_change_while_a_process_lives(folder, package, edit, tmp_path):
+    """It computes what it had imported, and keeps nothing of it for those who come later."""
+    shutil.rmtree(folder)
+    arguments = {"package": package, "NUMBA_CACHE_DIR": folder, "PYTHONDONTWRITEBYTECODE": 1}
+    for work in ((compute_after_a_change, *edit), (compute_twice,)):
+        by_kernels, by_numpy = run(*work, **arguments)
+        np.testing.assert_allclose(by_kernels, by_numpy, rtol=1e-4, atol=1e-5)
+
+
+def test_a_line_moved_from_file_to_file_is_a_change(tmp_path):
+    from tsrnn.kernels.sources import digest
+
     digests = []
     for texts in (("x = 1\ny = 2\n", ""), ("x = 1\n", "y = 2\n")):
-        for name, text in zip(("a.py", "b.py"), texts, strict=True):
+        for name, text in zip(("losses.py", "optimizers.py"), texts, strict=True):
             (tmp_path / name).write_text(text)
-        digests.append(disk.sources_digest.__wrapped__())
+        digests.append(digest(tmp_path))
     assert digests[0] != digests[1]
 
 
 def test_another_python_has_kernels_of_its_own(monkeypatch):
     from tsrnn.kernels.cpu import disk
 
-    before = disk.sources_digest.__wrapped__()
+    before = disk.compiler()
     monkeypatch.setattr(sys, "version_info", (3, 99, 0, "final", 0))
     monkeypatch.setattr(sys, "version", "3.99.0")
     monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-399")
-    assert disk.sources_digest.__wrapped__() != before
+    assert disk.compiler() != before
 
 
 # Broken files

@@ -1,6 +1,6 @@
 """The numeric core. Everything above asks for an engine and does not know how a device computes."""
 
-from tsrnn.kernels import forks  # noqa: F401 - takes note of forks from now on
+from tsrnn.kernels import forks, sources  # noqa: F401 - both take note from now on
 from tsrnn.kernels.architecture import Architecture, Columns
 from tsrnn.kernels.windows import Turn, WindowSet
 

@@ -13,9 +13,9 @@ INTS = types.CPointer(types.int64)
 FLOATS = types.CPointer(types.float64)
 
 
-def network_call(function, name: str, real, equations: type | None = None) -> Kernel:
+def network_call(function, name: str, real) -> Kernel:
     """A kernel that takes a context and arguments, for buffers of type ``real``."""
-    return Kernel(function, f"{name}-{real}", (INTS, INTS), equations)
+    return Kernel(function, f"{name}-{real}", (INTS, INTS))
 
 
 @intrinsic

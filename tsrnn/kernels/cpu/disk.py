@@ -7,7 +7,6 @@ of its own, named after everything that it depends on, which appears whole or no
 
 import contextlib
 import hashlib
-import inspect
 import os
 import pickle
 import sys
@@ -24,8 +23,8 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 
-PACKAGE = Path(__file__).parents[2]
-KERNELS = PACKAGE / "kernels"
+from tsrnn.kernels import sources
+
 _CHECKSUM_SIZE = hashlib.sha256().digest_size
 
 
@@ -36,17 +35,14 @@ class DiskCache(_Cache):
     ----------
     name : str
         Tells the function from every other one made by the same source.
-    equations : type, optional
-        A loss or optimizer that it is compiled from.
     """
 
-    def __init__(self, name: str, equations: type | None = None):
+    def __init__(self, name: str):
         self.name = name
-        self._equations = equations
 
     def key(self, *more) -> str:
-        """Changes with the function, its signature, and all that it is compiled from."""
-        parts = (self.name, *map(str, more), sources_digest(), source_digest(self._equations))
+        """Changes with the function, its signature, and all that it is compiled from and by."""
+        parts = (self.name, *map(str, more), sources.IMPORTED, compiler())
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     @property
@@ -65,6 +61,8 @@ class DiskCache(_Cache):
         return None
 
     def save_overload(self, sig, data):
+        if sources.digest() != sources.IMPORTED:
+            return  # nobody knows which of them this process has imported
         file, payload = self._file(sig, data.target_context), pickle.dumps(data._reduce())
         reasons = []
         for folder in cache_folders():
@@ -96,7 +94,7 @@ def cache_folders() -> list[Path]:
     """
     if config.CACHE_DIR:
         return [Path(config.CACHE_DIR) / "tsrnn"]
-    folders = [PACKAGE / "__pycache__" / "kernels"]
+    folders = [sources.PACKAGE / "__pycache__" / "kernels"]
     caches = os.environ.get("XDG_CACHE_HOME")
     if caches:
         folders.append(Path(caches) / "tsrnn")
@@ -126,22 +124,10 @@ def _write(path: Path, payload: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-@cache
-def sources_digest() -> str:
-    """Changes whenever any line of the kernels, or the compiler under them, does."""
-    packages = (numba.__version__, llvmlite.__version__, np.__version__)
-    digest = hashlib.sha256(repr((sys.implementation.cache_tag, packages)).encode())
-    for path in sorted(KERNELS.rglob("*.py")):
-        digest.update(repr((str(path.relative_to(KERNELS)), path.read_bytes())).encode())
-    return digest.hexdigest()
-
-
-@cache
-def source_digest(equations: type | None) -> str:
-    """Changes with the module that defines a loss or optimizer."""
-    if equations is None:
-        return ""
-    return hashlib.sha256(Path(inspect.getfile(equations)).read_bytes()).hexdigest()
+def compiler() -> tuple[str | None, ...]:
+    """What the sources are compiled by."""
+    tag = sys.implementation.cache_tag
+    return tag, numba.__version__, llvmlite.__version__, np.__version__
 
 
 @cache

@@ -64,8 +64,6 @@ class Kernel:
     name : str
         Tells this kernel from every other one made by the same source.
     arguments : tuple of numba types
-    equations : type, optional
-        A loss or optimizer that it is compiled from.
     parallel : bool
         Whether its loops over ``prange`` run on Numba's threads.
     """
@@ -75,13 +73,12 @@ class Kernel:
         function: Callable,
         name: str,
         arguments: tuple,
-        equations: type | None = None,
         parallel: bool = False,
     ):
         self._function = function
         self._signature = types.void(*arguments)
         self._options = {"error_model": "numpy", "parallel": parallel}
-        self._disk = DiskCache(name, equations)
+        self._disk = DiskCache(name)
         self._compiled: CFunc | None = None
         self._for_python: Callable | None = None
 

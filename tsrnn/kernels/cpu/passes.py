@@ -207,7 +207,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real) -> Kernel:
         buffer(FLOAT, context, LOSSES, context[TILE])[0] = total
 
     name = f"loss-{loss.__name__}-{settings}{'-weighted' * weighted}"
-    return network_call(run, name, real, loss)
+    return network_call(run, name, real)
 
 
 def _loss_vector(loss: type, count: int, weighted: bool):
@@ -257,7 +257,7 @@ def optimizer_pass(optimizer: type, real) -> Kernel:
 
     pointer = types.CPointer(real)
     arguments = (pointer, pointer, pointer, FLOATS, INT, INT, FLOAT)
-    return Kernel(run, f"optimizer-{optimizer.__name__}-{real}", arguments, optimizer)
+    return Kernel(run, f"optimizer-{optimizer.__name__}-{real}", arguments)
 
 
 def _optimizer_step(optimizer: type, width: int | None = None):
