@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small import small
+from pandas.testing import assert_series_equal
+from small import says, small, wave
 from test_covariate_gradients import (
     assert_like_pytorch,
     assert_like_reference,
@@ -132,6 +133,19 @@ def test_default_lookback_is_a_multiple(segment, horizon, lookback):
     y = pd.Series(np.sin(np.arange(100.0)), pd.period_range("2000-01", periods=100, freq="M"))
     parameters = {"lookback": None, "horizon": horizon, "segment_length": segment}
     assert small(**parameters).fit(y).lookback_ == lookback
+
+
+def test_a_segment_is_forecast_from_all_that_is_known_of_it():
+    X = pd.DataFrame({"price": np.random.default_rng(3).normal(5, 2, 69)})
+    past, ahead = X[:60], X[60:]
+    forecaster = small(segment_length=3, horizon=6).fit(past, pd.Series(wave()))
+    whole = forecaster.predict(ahead)
+    for rows in (3, 6):
+        assert_series_equal(forecaster.predict(ahead[:rows]), whole[:rows], check_exact=True)
+    for rows, more in ((1, 2), (5, 1), (8, 1)):
+        words = f"X has {rows} rows", "segment_length=3", f"{more} more, or {3 - more} less"
+        with pytest.raises(ValueError, match=says(*words)):
+            forecaster.predict(ahead[:rows])
 
 
 def test_dropout_counts_with_one_layer():
