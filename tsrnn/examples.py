@@ -34,18 +34,21 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
     steps = lead, lookback, block
     pairs = [_windows_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
     training, validation = map(list, zip(*pairs, strict=True))
+    origins, burn_in = 1, None
+    if forecaster.supervision == "sequence":
+        burn_in = _burn_in_of(forecaster, lookback)
+        origins = min(burn_in, *map(most_origins, training))
+        training = [sequences(some, origins) for some in training]
     weights = None
     if panel.weights is not None:
         weights = np.tile(panel.weights, channels)
         for (whose, part), learned, validated in zip(parts, training, validation, strict=True):
-            forecasts = (learned + lookback - part[0], validated + lookback - part[0])
-            _make_relative(weights[part[0] : part[-1]], forecasts, block, whose)
+            own = weights[part[0] : part[-1]]
+            both = (learned, origins, "learn from"), (validated, 1, "validate on")
+            for some, run, purpose in both:
+                begun = np.bincount(some + lookback - part[0], minlength=len(own))
+                _make_relative(own, coverage(coverage(begun, run), block), whose, purpose)
         weights = weights.astype(network.dtype)
-    origins, burn_in = 1, None
-    if forecaster.supervision == "sequence":
-        every, burn_in = np.sort(np.concatenate(training)), _burn_in_of(forecaster, lookback)
-        origins = min(burn_in, most_origins(every, offsets))
-        training = [sequences(some, origins) for some in training]
     series = model.rows(panel, model.scaler)
     return Examples(series, training, validation if validate else None, weights, origins, burn_in)
 
@@ -111,19 +114,16 @@ def start_at_linear_model(network: Network, examples: Examples) -> None:
         network.start_at([ridge(network, series, starts, weights) for starts in training])
 
 
-def _make_relative(
-    weights: np.ndarray, firsts: tuple[np.ndarray, np.ndarray], block: int, whose: str
-) -> None:
-    """Bring the mean weight of all forecasts that are learned from to 1, in place.
-
-    Forecasts begin at the rows `firsts`: those to learn from, and those to validate on, if any.
-    """
-    learned, validated = (coverage(some, block, len(weights)) for some in firsts)
-    for times, purpose in ((learned, "learn from"), (validated, "validate on")):
-        if times.any() and not weights[times > 0].any():
-            raise ValueError(
-                f"sample_weight is 0 in all {(times > 0).sum()} rows{whose} that there are to "
-                f"{purpose} (of {len(weights)}; the others are not forecast)."
-            )
-    weights /= weights[learned > 0].max()  # then their sum is finite, whatever the unit
-    weights /= np.average(weights, weights=learned)
+def _make_relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> None:
+    """Bring the mean weight of all forecasts, so many of each row, to 1, in place."""
+    forecast = times > 0
+    if not forecast.any():
+        return
+    own = weights[forecast]
+    if not own.any():
+        raise ValueError(
+            f"sample_weight is 0 in all {len(own)} rows{whose} that there are to {purpose} "
+            f"(of {len(weights)}; the others are not forecast)."
+        )
+    own /= own.max()  # then their sum is finite, whatever the unit
+    weights[forecast] = own / np.average(own, weights=times[forecast])

@@ -102,16 +102,17 @@ def split_validation(
     )
 
 
-def coverage(starts: np.ndarray, steps: int, rows: int) -> np.ndarray:
-    """How many stretches of so many steps, that begin at `starts`, hold each of the rows.
+def coverage(begun: np.ndarray, steps: int) -> np.ndarray:
+    """How many stretches of so many steps hold each row, when so many begin at each.
 
     Examples
     --------
-    >>> coverage(np.array([0, 1, 4]), steps=2, rows=6)
-    array([1, 2, 1, 0, 1, 1])
+    >>> coverage(np.array([1, 1, 0, 0, 2, 0]), steps=2)
+    array([1, 2, 1, 0, 2, 2])
     """
-    begun, ended = (np.bincount(place, minlength=rows + 1) for place in (starts, starts + steps))
-    return np.cumsum(begun - ended)[:-1]
+    total = np.cumsum(begun)
+    total[steps:] -= total[:-steps].copy()
+    return total
 
 
 def spread_out(length: int, count: int) -> np.ndarray:
@@ -133,26 +134,25 @@ def spread_out(length: int, count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(edges[:-1], edges[1:])
 
 
-def most_origins(starts: np.ndarray, offsets: np.ndarray) -> int:
-    """How many consecutive windows there are somewhere in each series that has any.
+def most_origins(starts: np.ndarray) -> int:
+    """How many windows may follow each other in a run, so that runs hold nine tenths of them all.
 
     Parameters
     ----------
     starts : ndarray of int64
         Windows, in order; at least one.
-    offsets : ndarray of int64, shape (series + 1,)
 
     Examples
     --------
-    >>> most_origins(np.array([0, 1, 2, 7, 12, 13]), np.array([0, 10, 20]))
-    2
+    >>> most_origins(np.array([0, 1, 2, 7, 12, 13]))
+    1
+    >>> most_origins(np.array([*range(12), 20, 30, 31, 32, 33, 34, 35, 36]))
+    7
     """
     first = np.append(0, np.flatnonzero(np.diff(starts) != 1) + 1)
-    lengths = np.diff(first, append=len(starts))
-    series = np.searchsorted(offsets, starts[first], side="right") - 1
-    longest = np.zeros(len(offsets) - 1, np.int64)
-    np.maximum.at(longest, series, lengths)
-    return int(longest[longest > 0].min())
+    unbroken = np.sort(np.diff(first, append=len(starts)))
+    in_shorter = np.cumsum(unbroken) - unbroken
+    return int(unbroken[10 * in_shorter <= len(starts)].max())
 
 
 def sequences(starts: np.ndarray, origins: int) -> np.ndarray:
@@ -190,4 +190,5 @@ def windows_of(runs: np.ndarray, origins: int) -> np.ndarray:
     if origins == 1:
         return runs
     first = runs.min()
-    return first + np.flatnonzero(coverage(runs - first, origins, np.ptp(runs) + origins))
+    begun = np.bincount(runs - first, minlength=np.ptp(runs) + origins)
+    return first + np.flatnonzero(coverage(begun, origins))
