@@ -90,6 +90,7 @@ def test_each_stops_early_on_its_own():
     alone = small(horizon=3, learning_rate=0.05, **options).fit(only("north"))
     for name, values in alone.params_.items():
         assert_as_alone(together.params_[name][0], values, name)
+    assert together._memory.steps[0] == alone._memory.steps[0] < together._memory.steps.max()
 
 
 def test_weights_of_one_series_do_not_matter_to_another():

@@ -34,12 +34,12 @@ def weights_of(forecaster):
 
 def state_of(forecaster):
     """Everything that goes on from what was learned."""
-    memory, step, _ = forecaster._memory
+    memory, steps, _ = forecaster._memory
     return {
         "weights": weights_of(forecaster).tolist(),
         "losses": forecaster.loss_curve_,
         "memory": memory.tolist(),
-        "step": step,
+        "steps": steps.tolist(),
         "random": [random.bit_generator.state for random in forecaster._random],
     }
 
@@ -214,6 +214,22 @@ def test_a_warm_start_of_another_network_is_refused(options, change, words):
     before = state_of(forecaster)
     with pytest.raises(ValueError, match=words):
         forecaster.set_params(**options).fit(change(X), y)
+    assert state_of(forecaster) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "words"),
+    [
+        ({}, daily_frame()[["b", "a"]], r"targets were \['a', 'b'\], and are now \['b', 'a'\]"),
+        ({"pooling": "local"}, panel()[::-1], "same series in the same order"),
+    ],
+)
+def test_a_warm_start_finds_weights_where_they_were(options, data, words):
+    first = panel() if options else daily_frame()
+    forecaster = small(warm_start=True, **options).fit(first)
+    before = state_of(forecaster)
+    with pytest.raises(ValueError, match=words):
+        forecaster.fit(data)
     assert state_of(forecaster) == before
 
 

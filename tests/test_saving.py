@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_series_equal
 from sklearn.exceptions import NotFittedError
 from small import daily, daily_frame, small, wave
 from test_sklearn import assert_same_forecast
@@ -230,6 +231,21 @@ def test_weights_that_do_not_fit_change_nothing(params, words):
         forecaster.load_params({"weight_hh_l0": np.zeros((4, 4)), **params})
     for name, values in forecaster.load_params({}).params_.items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def test_a_shallow_copy_has_weights_of_its_own():
+    forecaster = small().fit(wave())
+    before = forecaster.predict()
+    copy.copy(forecaster).load_params({"head.bias": [9.0]})
+    assert forecaster.predict() == before
+
+
+def test_after_a_divergence_a_forecaster_can_be_saved(tmp_path):
+    forecaster = small(learning_rate=1e30, clip_norm=None, max_epochs=3)
+    with pytest.raises(FloatingPointError):
+        forecaster.fit(daily())
+    forecaster.save(tmp_path / "model")
+    assert_series_equal(tsrnn.load(tmp_path / "model").predict(), forecaster.predict())
 
 
 def test_what_the_optimizer_remembers_has_no_padding():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
@@ -93,8 +94,10 @@ class FittedForecaster:
         array([0.5], dtype=float32)
         """
         check_is_fitted(self)
-        self._model.network.load_parameters(params)
-        self.params_ = self._model.network.copy_parameters()
+        network = self._model.network.copy()  # a shallow copy of the forecaster shares this one
+        network.load_parameters(params)
+        self._model = replace(self._model, network=network)
+        self.params_ = network.copy_parameters()
         return self
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

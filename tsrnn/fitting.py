@@ -181,13 +181,7 @@ def following(forecaster: Any, model: Model, panel: Panel) -> Model:
     check_units(forecaster, model)
     _check_unchanged(forecaster, model)
     _check_fits(forecaster, loss, panel)
-    moved = model.places(panel) != np.arange(panel.n_series)
-    if counts[1] is not None and moved.any():
-        place = int(np.argmax(moved))
-        raise ValueError(
-            "With pooling='local' each series has its own network: pass the same series in the "
-            f"same order; {panel.label(place)} stands where {model.history.label(place)} was."
-        )
+    model.check_same_series(panel)
     history, scaler = panel.tail(network.rows_read), model.scaler_of(panel)
     return replace(model, network=network, scaler=scaler, history=history, loss=loss)
 

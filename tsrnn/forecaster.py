@@ -92,7 +92,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     supervision : {"window", "sequence"}, default="window"
         Learn from one window a forecast; or run along the series, and learn from the forecasts
         after every step but the first ones (``burn_in``): nearly the work of two windows for as
-        many forecasts as the lookback has steps.
+        many forecasts as the lookback has steps. Where gaps or short series would so leave out more
+        than a tenth of all windows, runs are shorter. Forecasts near the ends of a series are in
+        fewer runs than others.
     burn_in : int, default=None
         Steps of such a run up to its first forecast, which as many others follow; at most the
         lookback, which is what None means. Half of it halves the work of a step of the optimizer,
@@ -187,7 +189,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         2023).
     pooling : {"global", "local"}, default="global"
         One network for all series of a panel; or one for each, which only learns from its own and
-        cannot forecast others. They are trained side by side as well.
+        cannot forecast others. They are trained side by side as well. (For ``early_stopping``
+        all are validated on as many windows, shorter series on some of theirs repeatedly.)
     verbose : int, default=0
         From 1 on, training shows on the standard error how far it is: a progress bar with the
         extra ``tsrnn[progress]``, a line after each epoch without.
@@ -351,7 +354,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
             What to forecast, if ``X`` does not hold it.
         sample_weight : array of shape (rows,), default=None
             How much the forecast of each row counts in the loss. Only ratios matter: the mean
-            over all forecasts is brought to 1. A Series has the index of the rows.
+            over all forecasts that are learned from is brought to 1, and that over those of the
+            validation part too. A Series has the index of the rows.
 
         Returns
         -------
@@ -380,14 +384,14 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         if self.warm_start and hasattr(self, "_model"):
             check_units(self, self._model)
             model.go_on_from(self._model)
-        self._train(model, panel, settings_of(self), random)
-        self._note_features(X)
+        self._train(X, model, panel, settings_of(self), random)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
         """Go on learning, for one epoch; the first call begins afresh.
 
-        Scales and categories stay as they are; only a new series of a panel brings its own scale.
+        Scales and categories stay as they are; only a new series of a panel brings its own scale,
+        and so does one that was missing from the call before: it was forgotten.
         The learning rate is constant, and ``predict`` follows on these data. Windows do not reach
         back into those of earlier calls: each call needs at least ``lookback`` + ``horizon`` rows.
 
@@ -414,8 +418,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         going_on = hasattr(self, "_model")
         panel, model, random = self._prepare(X, y, sample_weight, going_on)
         settings = replace(settings_of(self), max_epochs=1, lr_schedule="constant")
-        self._train(model, panel, settings, random, going_on)
-        self._note_features(X)
+        self._train(X, model, panel, settings, random, going_on)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -444,6 +447,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
 
     def _train(
         self,
+        X: Any,
         model: Model,
         panel: Panel,
         settings: Settings,
@@ -475,6 +479,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         self.validation_scores_ = history.validation_scores if self.early_stopping else None
         self.best_loss_ = min(history.best_loss, *before) if before else history.best_loss
         self.n_iter_ = len(self.loss_curve_)
+        self._note_features(X)
         if history.failure:
             raise FloatingPointError(history.failure)
 

@@ -90,9 +90,22 @@ class Model:
     def go_on_from(self, other: Model) -> None:
         """Take over the weights of another model whose network reads the same columns."""
         self.encoder.check_same(other.encoder)
+        other.history.check_same_columns(self.history)
         network = self.network
         other.network.check_same(network.architecture, network.n_members, network.n_series)
+        other.check_same_series(self.history)
         network.take_over(other.network)
+
+    def check_same_series(self, panel: Panel) -> None:
+        """Refuse other series, or another order, than those that have networks of their own."""
+        moved = self.places(panel) != np.arange(panel.n_series)
+        if self.network.n_series is not None and moved.any():
+            place = int(np.argmax(moved))
+            raise ValueError(
+                "With pooling='local' each series has its own network: pass the same series in "
+                f"the same order; {panel.label(place)} stands where {self.history.label(place)} "
+                "was."
+            )
 
     @property
     def season(self) -> int | None:
@@ -268,11 +281,25 @@ class Model:
                 f"X has no row for step {step + 1} after the end of {past.label(number)}; with "
                 "covariates it needs every step up to the last one asked for."
             )
+        self._check_whole_segments(ends + 1, past)
         known = np.zeros((*there.shape, len(names)), self.network.dtype)
         known[place, steps] = self.encoder.known(
             future.covariates, self.network.dtype, "row {} of X".format
         )
         return known
+
+    def _check_whole_segments(self, counts: np.ndarray, past: Panel) -> None:
+        """A segment is decoded from all that is known of it."""
+        segment = self.network.architecture.segment
+        incomplete = counts % segment if segment else np.zeros_like(counts)
+        if incomplete.any():
+            number = int(np.argmax(incomplete > 0))
+            count, begun = counts[number], incomplete[number]
+            raise ValueError(
+                f"X has {count} rows after the end of {past.label(number)}; with covariates it "
+                f"needs whole segments (segment_length={segment}): {segment - begun} more, or "
+                f"{begun} less."
+            )
 
     def _check_reach(self, reach: int, name: str) -> None:
         block = self.network.architecture.horizon

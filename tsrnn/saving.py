@@ -56,7 +56,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
         "optimizer": memory.optimizer,
-        "optimizer_step": memory.step,
+        "optimizer_step": memory.steps.tolist(),
         "random": [random.bit_generator.state for random in forecaster._random],
     }
     return arrays, facts
@@ -98,7 +98,7 @@ def _name_of(loss: Loss) -> str:
 
 
 def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Network) -> Memory:
-    values, step = arrays["optimizer.memory"], int(facts["optimizer_step"])
+    values, steps = arrays["optimizer.memory"], np.array(facts["optimizer_step"])
     name = facts.get("optimizer", facts["parameters"]["optimizer"])
     shape = (
         len(network.engine.parameters),
@@ -106,9 +106,10 @@ def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Ne
         network.architecture.n_trainable,
     )
     if values.ndim == 1:  # version 0.1.0: one network's, padded for its machine
-        values = values.reshape((*shape[:2], -1))[:, :, : shape[2]]
+        values, steps = values.reshape((*shape[:2], -1))[:, :, : shape[2]], steps.reshape(1)
+    _check(steps.shape == shape[:1] and steps.dtype == np.int64, "the optimizer's steps")
     _check(values.shape == shape and values.dtype == network.dtype, "the optimizer's memory")
-    return Memory(values, step, name)
+    return Memory(values, steps, name)
 
 
 def _listed(states: Any) -> list:

@@ -88,7 +88,8 @@ class Memory(NamedTuple):
 
     values: np.ndarray
     """(networks, memories, trainable parameters)"""
-    step: int
+    steps: np.ndarray
+    """How many each network has taken, of shape (networks,)."""
     optimizer: str
 
 
@@ -151,10 +152,10 @@ class Trainer:
         self.loss = settings.loss
         self.optimizer = OPTIMIZERS[settings.optimizer](weight_decay=settings.weight_decay)
         if memory is None or memory.optimizer != settings.optimizer:
-            self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
+            self._forget()
         else:
             self._memory = self.engine.optimizer_memory(self.optimizer, memory.values)
-            self.step = memory.step
+            self.steps = memory.steps.copy()
         self.learners = [Learner(each, SCHEDULES[settings.lr_schedule]()) for each in random]
         self.failure: str | None = None
         self.interrupted = False
@@ -164,7 +165,7 @@ class Trainer:
     def memory(self) -> Memory:
         """Of the optimizer, as it stands."""
         values = self.engine.remembered(self._memory)
-        return Memory(values, self.step, self.settings.optimizer)
+        return Memory(values, self.steps, self.settings.optimizer)
 
     @property
     def random(self) -> list[np.random.Generator]:
@@ -177,9 +178,10 @@ class Trainer:
         return [learner.best_epoch for learner in self.learners]
 
     def _validation_windows(self) -> list[WindowSet]:
-        """At most an epoch of them; each series has as many as the longest one."""
+        """At most as many as an epoch learns from; each series has as many as the longest one."""
         starts, examples = self.examples.validation or [], self.examples
-        count = min(max(map(len, starts), default=0), self.windows_per_epoch)
+        most = self.windows_per_epoch * examples.origins
+        count = min(max(map(len, starts), default=0), most)
         chosen = [some[spread_out(len(some), count)] for some in starts]
         return [self.network.windows(examples.series, some, examples.weights) for some in chosen]
 
@@ -206,6 +208,7 @@ class Trainer:
         for number, learner in enumerate(self.learners):
             if learner.best_parameters is not None:
                 self.engine.parameters[number] = learner.best_parameters
+        self.engine.release()
         return history_of(self.learners, self.failure)
 
     def _active(self) -> dict[int, Learner]:
@@ -230,7 +233,7 @@ class Trainer:
             self._forget()
             self.failure = _divergence(epoch, losses, norms, settings)
             return
-        self.step += len(counts)
+        self.steps[[*active]] += len(counts)
         totals = (losses * counts).sum(axis=1)  # no BLAS: its threads would show in the last bits
         for learner, loss in zip(active.values(), totals, strict=True):
             learner.losses.append(float(loss) / self.windows_per_epoch)
@@ -242,7 +245,8 @@ class Trainer:
 
     def _forget(self) -> None:
         """The optimizer's memory: the next training begins without."""
-        self._memory, self.step = self.engine.optimizer_memory(self.optimizer), 0
+        self._memory = self.engine.optimizer_memory(self.optimizer)
+        self.steps = np.zeros(self.engine.networks, np.int64)
 
     def _turn(self, number: int, epoch: int, steps: int) -> Turn:
         """What a network does in an epoch."""
@@ -252,7 +256,7 @@ class Trainer:
         order = self._order(training, random)
         run = examples.origins, examples.burn_in
         windows = self.network.windows(examples.series, order, examples.weights, *run)
-        optimizer = self.optimizer.at(self.step + np.arange(1, steps + 1), rate)
+        optimizer = self.optimizer.at(self.steps[number] + np.arange(1, steps + 1), rate)
         seeds = random.integers(2**62, size=steps) if settings.dropout else np.zeros(steps, int)
         return Turn(windows, optimizer, seeds)
 

@@ -1,7 +1,7 @@
 """What kernels are compiled from.
 
-Imported with the package, to note what this process has imported: a file that changes while it lives
-says something else than what it compiles.
+Imported with the package, to note what this process has imported: a file that changes while it
+lives says something else than what it compiles.
 """
 
 import hashlib

@@ -165,6 +165,11 @@ class Engine:
                 break
         return losses, norms
 
+    def release(self) -> None:
+        """Scratch memory, of which training needs the most; what comes next takes its own."""
+        self._programs.clear()
+        self._buffers.clear()
+
     def _program(
         self, batches: dict[int, Batch], loss=None, training: bool = False, dropout: float = 0.0
     ) -> Program:

@@ -120,6 +120,11 @@ class Engine:
                 break
         return losses, norms
 
+    def release(self) -> None:
+        """Memory of the device; what comes next takes its own."""
+        self._programs.clear()
+        self._series = None
+
     def _program(
         self,
         batches: dict[int, Batch],
