@@ -107,6 +107,23 @@ def test_a_season_is_found_where_the_index_tells_none():
     assert suggest(noise, 17).why["lookback"].startswith("twice the horizon")
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+@pytest.mark.parametrize("season", [2, 5, 12, 24, 168])
+def test_a_smooth_season_is_found_as_it_is(season, noise):
+    """Not at a lag near it, where changes are nearly as much alike, nor at the first ones."""
+    time = np.arange(3000)
+    wave = np.cos(2 * np.pi * time / season) + np.random.default_rng(0).normal(0, noise, 3000)
+    if noise and season == 168:
+        wave = pd.Series(wave).rolling(24).mean().dropna().to_numpy()  # changes are else all noise
+    lookback = suggest(wave, 1).lookback
+    assert lookback in (4 * season, 2 * season)
+
+
+def test_slow_changes_are_no_season():
+    level = np.random.default_rng(0).normal(size=3000).cumsum().cumsum()
+    assert "no season is known" in suggest(level, 1).why["lookback"]
+
+
 def test_a_walk_is_measured_from_its_last_value_and_noise_from_its_mean():
     noise = np.random.default_rng(0).normal(size=4000)
     assert suggest(noise.cumsum(), 5).normalize == "last"

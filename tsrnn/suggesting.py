@@ -17,7 +17,7 @@ _REPEATS = 0.3  # changes correlate so much with those a season before, or there
 _NEARLY = 0.9  # as strong as the strongest
 _MORE = 0.05  # correlation, by which a week has to tell more than a day
 _ORIGINS = 24  # of forecasts that try whether the last value tells the level
-_STEPS = 24  # whose mean is tried, at least, without a season
+_STEPS = 24  # whose mean is tried, and that are read, at least, without a season
 _SEGMENTS = range(48, 3, -1)  # lengths that are tried, the best first
 _FEW, _MANY = 2_000, 50_000  # forecasts to learn from
 
@@ -81,12 +81,20 @@ def _repeats(series: list[np.ndarray], lag: int) -> float:
 
 
 def _found_season(series: list[np.ndarray]) -> int:
-    """The shortest lag at which changes repeat themselves most; 1 if there is none."""
+    """The shortest lag at which changes repeat themselves most; 1 if there is none.
+
+    Where changes are smooth they are alike at the first lags, and at those around the season.
+    """
     longest = min(_LONGEST_SEASON, max(map(len, series)) // 3)
-    strengths = np.array([_repeats(series, lag) for lag in range(2, longest + 1)])
-    if not len(strengths) or strengths.max() < _REPEATS:
+    strengths = np.array([1.0, *(_repeats(series, lag) for lag in range(1, longest + 1))])
+    unlike = np.flatnonzero(strengths < strengths[2:].max(initial=0) / 2)
+    if not len(unlike) or strengths[unlike[0] :].max() < _REPEATS:
         return 1
-    return 2 + int(np.argmax(strengths > _NEARLY * strengths.max()))  # not a multiple of it
+    strengths[: unlike[0]] = 0
+    strong = np.append(strengths > _NEARLY * strengths.max(), False)
+    first = int(np.argmax(strong))  # of a peak, and not of a multiple of it
+    end = first + int(np.argmin(strong[first:]))
+    return first + int(np.argmax(strengths[first:end]))
 
 
 def _wanders(series: list[np.ndarray], season: int, horizon: int) -> bool:
@@ -203,12 +211,14 @@ def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
     season, length = nature.season, nature.length
     few = nature.windows < _FEW
     seasons = 7 if nature.week and not nature.weekly else 4 if season <= 12 and not few else 2
-    wanted = max(seasons * season, 2 * horizon, 24 if season == 1 else 0)
+    wanted = max(seasons * season, 2 * horizon, _STEPS if season == 1 else 0)
     unit = segment or 1
     steps = max(1, min(wanted, _room(nature, horizon)) // unit) * unit
-    why = f"{seasons} seasons of {season} steps, or twice the horizon"
+    why = f"{seasons} seasons of {season} steps"
     if season == 1:
-        why = "twice the horizon, and 24 steps at least, as no season is known"
+        why = f"twice the horizon, and {_STEPS} steps at least, as no season is known"
+    elif 2 * horizon > seasons * season:
+        why = f"twice the horizon, which is more than {why}"
     elif nature.found:
         why += " (the season was found in the values: the index tells none)"
     if steps < wanted - unit:
@@ -268,7 +278,7 @@ class Suggesting:
         >>> from tsrnn.datasets import load_air_passengers
         >>> forecaster = RNNForecaster.suggest(load_air_passengers(), horizon=12)
         >>> forecaster.lookback, forecaster.why["lookback"]
-        (24, '2 seasons of 12 steps, or twice the horizon')
+        (24, '2 seasons of 12 steps')
         """
         forecaster: Any = cls(**{"horizon": horizon, **parameters})
         forecaster._validate_params()
