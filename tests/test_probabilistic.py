@@ -158,9 +158,10 @@ def test_units_of_relative_errors_do_not_matter(loss):
     assert other.loss_curve_ == pytest.approx(one.loss_curve_, rel=1e-9)
 
 
-def test_negative_counts_are_found():
-    frame = daily_frame().assign(b=lambda frame: -frame["b"])
-    with pytest.raises(ValueError, match=says("row -60 of the series, column 'b', holds -")):
+@pytest.mark.parametrize(("factor", "size"), [(-1, "-"), (1e9, "2.")])
+def test_what_is_no_count_is_found(factor, size):
+    frame = daily_frame().assign(b=lambda frame: factor * frame["b"])
+    with pytest.raises(ValueError, match=says(f"row -60 of the series, column 'b', holds {size}")):
         small(loss="poisson").fit(frame)
 
 

@@ -31,7 +31,9 @@ def show_config() -> None:
 def warmup(
     cells: tuple[str, ...] = ("lstm", "gru", "rnn"), dtypes: tuple[str, ...] = ("float32",)
 ) -> None:
-    """Compile all kernels ahead and keep them on disk, so that no later process has to.
+    """Compile kernels ahead and keep them on disk, so that no later process has to.
+
+    All of them but the loss of quantiles, which is compiled for each number of them: for three.
 
     Parameters
     ----------

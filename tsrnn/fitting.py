@@ -17,6 +17,7 @@ from tsrnn.training import Settings
 # What is more than this is a mistake, or too much for a machine.
 LARGEST_NETWORK = 2**30  # parameters
 LARGEST_EPOCH = 2**27  # windows
+LARGEST_COUNT = 10**9  # beyond which likelihoods in single precision are noise
 _SHOWN = 3  # series that a message lists
 _UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
 
@@ -241,14 +242,16 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
             f"loss={forecaster.loss!r} that is no forecast yet: a mean, above 0, is made of it. "
             "Use linear_skip=False, or another loss, such as 'gaussian' or 'student_t'."
         )
-    if (panel.targets < 0).any():
-        row, column = np.argwhere(panel.targets < 0)[0]
+    strange = (panel.targets < 0) | (panel.targets > LARGEST_COUNT)
+    if strange.any():
+        row, column = np.argwhere(strange)[0]
         of = f", column {(panel.names or range(panel.n_targets))[column]!r}," * (
             panel.n_targets > 1
         )
         raise ValueError(
-            f"loss={forecaster.loss!r} is for counts, from 0 on: {panel.where(int(row))}{of} holds "
-            f"{panel.targets[row, column]:g}. Use another loss, such as 'gaussian' or 'student_t'."
+            f"loss={forecaster.loss!r} is for counts, from 0 to {LARGEST_COUNT:,}: "
+            f"{panel.where(int(row))}{of} holds {panel.targets[row, column]:g}. Use another loss, "
+            "such as 'gaussian' or 'student_t'."
         )
 
 

@@ -212,7 +212,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         Loss on the validation windows after each epoch, likewise; None without early stopping.
     best_loss_ : float
         Lowest of the validation scores (of the linear model's too, with ``linear_skip``), or of the
-        loss curve without early stopping.
+        loss curve without early stopping; of several networks, the mean of each one's lowest.
     n_iter_ : int
         Epochs trained.
     n_features_in_ : int

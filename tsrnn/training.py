@@ -235,10 +235,10 @@ class Trainer:
             return
         self.steps[[*active]] += len(counts)
         totals = (losses * counts).sum(axis=1)  # no BLAS: its threads would show in the last bits
-        for learner, loss in zip(active.values(), totals, strict=True):
-            learner.losses.append(float(loss) / self.windows_per_epoch)
         if self._validation:
             self._validate(active)
+        for learner, loss in zip(active.values(), totals, strict=True):
+            learner.losses.append(float(loss) / self.windows_per_epoch)
         for learner in active.values():
             if isinstance(learner.schedule, Plateau):
                 learner.schedule.note((learner.scores or learner.losses)[-1])

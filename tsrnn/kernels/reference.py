@@ -13,7 +13,7 @@ from tsrnn.kernels.windows import Batch
 
 
 class Reference:
-    """One network, with the interface of an engine.
+    """One network, that forecasts once a window.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ class Reference:
     def _forward(self, batch: Batch, dropout: float, seed: int):
         """Predictions (N, numbers, horizon, targets), and what the backward pass needs."""
         architecture, steps = self.architecture, batch.windows.steps
+        assert batch.windows.origins == 1
         x = self._inputs(batch, np.arange(steps), 0)
         future = self._inputs(batch, steps - 1 + np.arange(architecture.horizon), 1)
         segments, mask = None, 1.0
