@@ -1,7 +1,9 @@
 """frames.py: what is accepted, what is refused and in which words, and the way back."""
 
+import datetime as dt
 import pickle
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -372,6 +374,26 @@ def test_other_time_zone_is_refused():
     target = read(pd.Series(np.ones(10), DAYS.tz_localize("Europe/Berlin")))
     with pytest.raises(ValueError, match=says("UTC", "Europe/Berlin", "2024-01-11 00:00:00+01:00")):
         steps(target, pd.DataFrame(index=after(target, 2).tz_convert("UTC")))
+
+
+@pytest.mark.parametrize(
+    ("zone", "same"),
+    [
+        ("dateutil/Europe/Berlin", "Europe/Berlin"),
+        (dateutil.tz.tzutc(), "UTC"),
+        (dateutil.tz.tzoffset(None, 3600), dt.timezone(dt.timedelta(hours=1))),
+    ],
+)
+def test_zones_of_other_libraries_are_known_by_name(zone, same):
+    there, here = DAYS.tz_localize(zone), DAYS.tz_localize(same)
+    for past, rows in ((there, here), (here, there)):
+        target = read(pd.Series(1.0, past[:8]))
+        assert steps(target, pd.DataFrame(index=rows[8:])).tolist() == [0, 1]
+    with pytest.raises(ValueError, match=says("X has time zone Asia/Tokyo", "has Europe/Berlin;")):
+        steps(
+            read(pd.Series(1.0, DAYS.tz_localize("dateutil/Europe/Berlin"))),
+            pd.DataFrame(index=DAYS.tz_localize("Asia/Tokyo")),
+        )
 
 
 def test_other_periods_are_refused():

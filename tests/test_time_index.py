@@ -231,8 +231,12 @@ def test_future_that_does_not_fit():
     end = pd.date_range("2262-04-11 20:00", periods=3, freq="h", unit="ns")
     with pytest.raises(ValueError, match=says("10 steps of h", "ns", "wider")):
         after(read(end), 10)
-    with pytest.raises(ValueError, match="range"):
+    with pytest.raises(ValueError, match=says("10 steps of D", "ns", "wider")):
         after(read(end.floor("D")[:1], freq="D"), 10)
+    for freq, count in (("YE-DEC", 300), ("B", 100_000)):
+        stamps = pd.date_range("2000", periods=9, freq=freq, tz="Europe/Berlin", unit="ns")
+        with pytest.raises(ValueError, match=says(f"{count} steps of {freq}", "ns", "wider")):
+            after(read(stamps), count)
 
 
 # What is refused

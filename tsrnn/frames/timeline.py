@@ -16,10 +16,13 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tsrnn.persistence.times import zone_name
+
 Rule: TypeAlias = int | pd.offsets.BaseOffset
 """The step: so many ticks of integers or periods, or an offset of dates."""
 
 _USUAL = 12  # steps whose median is the usual one
+_TOO_FAR = pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -123,6 +126,13 @@ class Timeline(ABC):
         if len(self.anchors) > 1 or len(steps) == 0 or (np.diff(steps) != 1).any():
             return stamps
         return self._with_freq(stamps)
+
+    def _too_far(self, steps: int) -> ValueError:
+        """The error for steps that lead out of what the type of the index can hold."""
+        return ValueError(
+            f"{steps} steps of {self.step_name} after {self.anchors.max()} do not fit into an "
+            f"index of dtype {self.anchors.dtype}; convert the index to a wider one first."
+        )
 
     @abstractmethod
     def _with_freq(self, stamps: Any) -> pd.Index:
@@ -259,10 +269,7 @@ class _Ticks(Timeline):
         ticks = ticks_of(self.anchors)[series]
         most = int(numbers.max(initial=0))
         if int(ticks.max(initial=0)) + self.step * most > _largest_tick(self.anchors):
-            raise ValueError(
-                f"{most} steps of {self.step_name} after {self.anchors.max()} do not fit into an "
-                f"index of dtype {self.anchors.dtype}; convert the index to a wider one first."
-            )
+            raise self._too_far(most)
         return _from_ticks(self.anchors, ticks + self.step * numbers)
 
     def moved(self, numbers: np.ndarray) -> Timeline:
@@ -375,7 +382,10 @@ class _Calendar(Timeline):
             start = self.anchors[left].min()
             wall = self._range(start, end=end)
             if more:
-                wall = self._range(start, periods=len(wall) + more)
+                try:
+                    wall = self._range(start, periods=len(wall) + more)
+                except _TOO_FAR as error:
+                    raise self._too_far(more) from error
             places = np.where(left, wall.get_indexer(self.anchors), -1)
             yield wall, places
             left &= (places < 0) & (self.anchors != start)
@@ -465,13 +475,12 @@ def _check_same_kind(timeline: Timeline, rows: Any, name: str, other: str, end: 
             f"{_kind(rows)}. {end}"
         )
     check_stamps(rows, name)
-    ours, theirs = timeline.tz, getattr(rows, "tz", None)
-    if str(ours) != str(theirs):
+    ours, theirs = zone_name(timeline.tz), zone_name(getattr(rows, "tz", None))
+    if ours != theirs:
         how = "tz_localize" if ours is None or theirs is None else "tz_convert"
-        zone = None if ours is None else str(ours)
         raise ValueError(
             f"{name} has time zone {theirs}, {other} {ours}; bring it there with "
-            f"{how}({zone!r}). {end}"
+            f"{how}({ours!r}). {end}"
         )
     if isinstance(anchors, pd.PeriodIndex) and anchors.dtype != rows.dtype:
         raise ValueError(

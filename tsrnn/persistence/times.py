@@ -36,11 +36,22 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
 _ELEMENTS = (int, dt.date, dt.time)
 
 
+def zone_name(zone: dt.tzinfo | None) -> str | None:
+    """What a time zone is called, whichever library made it; a fixed one by its offset."""
+    if zone is None:
+        return None
+    name = _key(zone)
+    if name is not None:
+        return name
+    ahead = zone.utcoffset(None)
+    return str(zone if ahead is None else dt.timezone(ahead))
+
+
 def zone_to_plain(zone: dt.tzinfo | None) -> str | int | None:
     """The name of a time zone, or the seconds by which a fixed one is ahead of UTC."""
     if zone is None:
         return None
-    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+    name = _key(zone)
     if name is not None:
         return name
     ahead = zone.utcoffset(None)
@@ -50,6 +61,10 @@ def zone_to_plain(zone: dt.tzinfo | None) -> str | int | None:
             'example with tz_convert("Europe/Berlin").'
         )
     return ahead // _SECOND
+
+
+def _key(zone: dt.tzinfo) -> str | None:
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
 
 
 def zone_from_plain(plain: Any) -> dt.tzinfo | None:
