@@ -305,6 +305,16 @@ def test_rows_numbered_through_all_series(step):
     assert forecasts(some, 1).index.to_list() == [("a", 10 * step), ("c", 30 * step)]
 
 
+def test_dates_as_whole_numbers_say_how_to_parse_them():
+    numbers = LONG.assign(ds=LONG["ds"].dt.strftime("%Y%m%d").astype(int))
+    levels = numbers.set_index(["unique_id", "ds"])
+    for X, put in ((numbers, "X['ds'] = pd."), (levels, "X.index = X.index.set_levels(pd.")):
+        with pytest.raises(ValueError, match=says(put, "format=")) as caught:
+            read_training(X, None, ROLES)
+        exec(str(caught.value).partition("parse them: ")[2].removesuffix("."), {"pd": pd, "X": X})
+        assert_same(read_training(X, None, ROLES), read_training(LONG, None, ROLES))
+
+
 def test_holidays():
     day = pd.offsets.CustomBusinessDay(holidays=["2024-01-15", "2024-02-19"])
     stamps = indexes(day, lengths=(30, 4, 12))

@@ -25,7 +25,7 @@ CHANGES = ["2024-03-25", "2024-03-05", "2024-10-21", "2024-10-28"]  # weeks with
 
 
 def read(index, freq=None):
-    return read_training(None, pd.Series(np.ones(len(index)), index), Roles(freq=freq))
+    return read_training(None, ones(index), Roles(freq=freq))
 
 
 def after(panel, steps):
@@ -34,6 +34,10 @@ def after(panel, steps):
 
 def steps(panel, X):
     return read_future(X, panel, Roles()).steps
+
+
+def ones(index):
+    return pd.Series(np.ones(len(index)), index)
 
 
 def without_freq(index):
@@ -237,6 +241,51 @@ def test_future_that_does_not_fit():
         stamps = pd.date_range("2000", periods=9, freq=freq, tz="Europe/Berlin", unit="ns")
         with pytest.raises(ValueError, match=says(f"{count} steps of {freq}", "ns", "wider")):
             after(read(stamps), count)
+
+
+# Dates as whole numbers
+
+
+DATES = pd.date_range("2023-12-20", periods=60)
+
+
+def as_numbers(dates, form):
+    return pd.Index(dates.strftime(form).astype("int64"))
+
+
+@pytest.mark.parametrize(
+    ("index", "form"),
+    [
+        (as_numbers(DATES, "%Y%m%d"), "%Y%m%d"),
+        (as_numbers(DATES[:2], "%Y%m%d"), "%Y%m%d"),
+        (as_numbers(DATES[12:43], "%Y%m%d").astype("Int64"), "%Y%m%d"),  # January alone
+        (as_numbers(pd.date_range("2022-05-01", periods=24, freq="MS"), "%Y%m"), "%Y%m"),
+        (as_numbers(pd.date_range("2000", periods=5, freq="YS"), "%Y%m"), "%Y%m"),
+    ],
+)
+def test_dates_as_whole_numbers_are_refused(index, form):
+    with pytest.raises(ValueError, match=says("dates as whole numbers", str(index[0]))) as caught:
+        read(index)
+    code = re.search(r"y\.index = (.*)\.$", str(caught.value))[1]
+    parsed = eval(code, {"pd": pd, "y": ones(index)})
+    assert_same_index(as_numbers(parsed, form), index.astype("int64"))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(20240101, 20240161),
+        pd.RangeIndex(20240090, 20240110),
+        pd.Index(range(20240131, 20240133)),
+        pd.Index([20240101]),
+        pd.Index(range(202201, 202213)),  # one year: counts may look like this
+        pd.Index(range(202200, 202230)),
+        pd.Index(range(200000, 210000, 100)),
+        pd.Index(range(1990, 2020)),
+    ],
+)
+def test_counts_are_no_dates(index):
+    assert after(read(index), 1)[0] == index[-1] + (index[1] - index[0] if len(index) > 1 else 1)
 
 
 # What is refused

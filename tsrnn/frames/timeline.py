@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tsrnn.frames.values import written_form
 from tsrnn.persistence.times import zone_name
 
 Rule: TypeAlias = int | pd.offsets.BaseOffset
@@ -429,14 +430,21 @@ def tells_time(index: pd.Index) -> bool:
 def check_type(
     index: pd.Index, name: str, get: str, count: str, put: tuple[str, str] | None = None
 ) -> None:
-    """Refuse what does not tell time.
+    """Refuse what does not tell time, and dates that are numbers.
 
     The message advises code: `get` reads the stamps, `count` numbers the steps, and the two parts
     of `put` go around what takes their place.
     """
+    before, after = put or (f"{get} = ", "")
+    form = written_form(index) if is_integer(index) and not index.hasnans else None
+    if form is not None:
+        parsed = f'pd.to_datetime({get}.astype(str), format="{form}")'
+        raise ValueError(
+            f"{name} has dates as whole numbers, such as {index[0]}, which count on past the end "
+            f"of a month or year; parse them: {before}{parsed}{after}."
+        )
     if tells_time(index):
         return
-    before, after = put or (f"{get} = ", "")
     first = index[:1].tolist()[0]
     if isinstance(first, float | bool | pd.Timedelta):
         advice = f"count the steps with whole numbers: {before}{count}{after}"

@@ -276,6 +276,23 @@ def holds_dates(column: pd.Series) -> bool:
     return isinstance(first, str) and _DATE.match(first) is not None
 
 
+def written_form(index: pd.Index) -> str | None:
+    """How whole numbers are written if they are dates, such as 20240131; None for counts.
+
+    Numbers that follow each other are dates only if all are: 20240132 is none. Months cross a
+    year, as 202212 and 202301 do; within one, counts look the same.
+    """
+    low, high = int(index.min()), int(index.max())
+    if 18000101 <= low < high <= 22001231:
+        form = "%Y%m%d"
+    elif low >= 180001 and high <= 220012 and low // 100 < high // 100:
+        form = "%Y%m"
+    else:
+        return None
+    dates = pd.to_datetime(index.astype(str), format=form, errors="coerce")
+    return None if dates.hasnans else form
+
+
 def _is_date_type(dtype: Any) -> bool:
     return pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
 
