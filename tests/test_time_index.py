@@ -458,6 +458,30 @@ def test_only_dates_are_told_of_freq():
         assert ("by freq" in str(caught.value)) == told
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [
+        pd.RangeIndex(-5, 55),
+        pd.Index(range(0, 180, 3), dtype="Int64"),
+        pd.period_range("2024", periods=60, freq="D"),
+        pd.period_range("2020", periods=60, freq="2M"),
+        pd.period_range("2020", periods=180, freq="M")[::3],
+    ],
+)
+def test_gaps_of_periods_and_counts_are_filled_as_advised(whole):
+    y = ones(whole.delete([7, 30]))
+    with pytest.raises(ValueError, match="2 missing in all") as caught:
+        read(y.index)
+    advised = eval(re.search(r"with (y\.reindex\(.*\)) and", str(caught.value))[1])
+    assert advised.index.to_list() == whole.to_list()
+    assert advised.dropna().index.to_list() == y.index.to_list()
+    X = y.rename("y").rename_axis("ds").reset_index()
+    with pytest.raises(ValueError, match="2 missing in all") as caught:
+        read_training(X, None, Roles())
+    advised = eval(re.search(r"with (X\..*\.reindex\(.*\)) and", str(caught.value))[1])
+    assert advised.index.to_list() == whole.to_list()
+
+
 def test_a_hint_counts_for_more_than_short_stretches():
     """Business days without Mondays or Fridays are no days, if the training data had the former."""
     days = pd.bdate_range("2024-01-01", periods=60)

@@ -29,6 +29,8 @@ class Rows:
         The row of the input that each row was; None if they came in this order.
     once : str
         Code that keeps one row for each stamp.
+    table : str
+        Code of the rows of a single series with their stamps as index; empty for several.
     word : str
         What messages call a row.
     first_row : int
@@ -41,6 +43,7 @@ class Rows:
     ids: pd.Index | None = None
     order: np.ndarray | None = None
     once: str = ""
+    table: str = ""
     word: str = "row"
     first_row: int = 0
 
@@ -95,7 +98,8 @@ def _python(value: Any) -> Any:
 
 def plain_rows(index: pd.Index | None, length: int, name: str) -> Rows:
     """The rows of a single series, in the order they have."""
-    return Rows(name, index, np.array([0, length]), once=f"{name}.groupby(level=0).mean()")
+    offsets, once = np.array([0, length]), f"{name}.groupby(level=0).mean()"
+    return Rows(name, index, offsets, once=once, table=name)
 
 
 def keyed_rows(data: Any, id_col: Any, time_col: Any, name: str) -> Rows:
@@ -124,7 +128,8 @@ def keyed_rows(data: Any, id_col: Any, time_col: Any, name: str) -> Rows:
         once = f"{name}.drop_duplicates({time_col!r}), or name the column of keys with id_col="
     else:
         once = f"{name}.drop_duplicates({[id_col, time_col]})"
-    return Rows(name, index, offsets, ids, order, once)
+    table = f"{name}.set_index({time_col!r})" if ids is None else ""
+    return Rows(name, index, offsets, ids, order, once, table)
 
 
 def series_and_stamps(

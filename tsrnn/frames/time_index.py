@@ -334,7 +334,7 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     name, step, index = rows.label(series), timeline.step_name, rows.part(series)
     off, jumps = numbers < 0, np.flatnonzero(np.diff(numbers) != 1)
     if not off.any() and 2 * jumps.size < numbers.size:
-        code = " with .asfreq(...) or .reindex(...)" * (rows.ids is None)
+        code = _inserting(timeline, index, rows.table) if rows.table else ""
         named = "; if they have another frequency, name it by freq"
         named *= isinstance(index, pd.DatetimeIndex)
         return _gaps(timeline, numbers, jumps, name, (code, named))
@@ -357,6 +357,19 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
         f"({index[row - 1]}) to {rows.word} {place} ({index[row]}) is {span}, but the frequency is "
         f"{step}. Bring them to a constant step first{code}."
     )
+
+
+def _inserting(timeline: Timeline, index: pd.Index, table: str) -> str:
+    """How to insert rows; of periods `asfreq` keeps the gaps, and of counts it makes dates."""
+    if isinstance(index, pd.DatetimeIndex):
+        return " with .asfreq(...) or .reindex(...)"
+    step: Any = timeline.rule
+    if not isinstance(index, pd.PeriodIndex):
+        return f" with {table}.reindex(range({index[0]}, {index[-1] + step}, {step}))"
+    period: Any = index.freq
+    every = step // period.n
+    whole = f"pd.period_range({table}.index[0], {table}.index[-1])"
+    return f" with {table}.reindex({whole}{f'[::{every}]' if every > 1 else ''})"
 
 
 def _gaps(
