@@ -184,6 +184,15 @@ def test_all_kinds_of_time_stamps_say_the_same(encoding):
         pd.testing.assert_frame_equal(found.drop(columns=list(long)).set_axis(dates), expected)
 
 
+def test_dates_of_arrow():
+    pytest.importorskip("pyarrow")
+    days = pd.date_range("2024-02-27", periods=9, tz="Europe/Berlin", name="ds")
+    kept = days.astype("timestamp[us, tz=Europe/Berlin][pyarrow]")
+    for plain, arrow in ((rows_at(days), rows_at(kept)), (days.to_frame(), kept.to_frame())):
+        found, expected = (CalendarFeatures(["day"]).fit_transform(X) for X in (arrow, plain))
+        np.testing.assert_array_equal(found.iloc[:, -2:], expected.iloc[:, -2:])
+
+
 def test_a_period_counts_from_its_start():
     index = pd.period_range("2024-01", periods=3, freq="Q-DEC")
     assert made(index, ["month"], "category")["month"].tolist() == [1, 4, 7]

@@ -100,6 +100,22 @@ def test_arrow_dtypes(dtype):
         read(pd.Series([None, 2], dtype=dtype))
 
 
+def in_each_form(y):
+    return [y, y.reset_index(), pd.concat({"a": y}, names=["unique_id"])]
+
+
+@pytest.mark.parametrize("tz", [None, "Europe/Berlin"])
+def test_dates_of_arrow(tz):
+    pytest.importorskip("pyarrow")
+    days = DAYS.tz_localize(tz).rename("ds")
+    y = pd.Series(np.arange(10.0), days, name="y")
+    kept = days.astype(f"timestamp[us{f', tz={tz}' if tz else ''}][pyarrow]")
+    for plain, arrow in zip(in_each_form(y), in_each_form(y.set_axis(kept)), strict=True):
+        expected, target = read(plain[:8]), read(arrow[:8])
+        pd.testing.assert_index_equal(after(target, 2), after(expected, 2))
+        assert steps(target, arrow[8:]).tolist() == steps(expected, arrow[8:]).tolist() == [0, 1]
+
+
 def test_values_are_a_read_only_view_where_nothing_is_converted():
     array = np.arange(6.0).reshape(3, 2)
     assert np.shares_memory(read(array).targets, array)

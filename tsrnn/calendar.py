@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from tsrnn.frames.timeline import check_stamps, ticks_of, wall_clock
+from tsrnn.frames.values import as_dates
 
 __all__ = ["CalendarFeatures"]
 
@@ -378,6 +379,7 @@ def _times(X: pd.DataFrame, time_col: str) -> pd.DatetimeIndex:
         index = pd.Index(column, dtype=column.dtype)
     else:
         index = X.index.get_level_values(-1)
+    index = as_dates(index)
     if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         raise _no_times(X, index, time_col)
     check_stamps(index, "X")

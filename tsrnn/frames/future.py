@@ -11,6 +11,7 @@ from tsrnn.frames import missing
 from tsrnn.frames.panels import Future, Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, series_and_stamps, series_label
 from tsrnn.frames.values import (
+    as_dates,
     as_pandas,
     check_unique,
     is_number,
@@ -89,7 +90,7 @@ def _whose(X: Any, past: Panel, roles: Roles) -> tuple[np.ndarray, pd.Index]:
     if not levels and not long:
         if past.ids is not None:
             raise ValueError(_no_keys(past, roles))
-        return np.zeros(len(X), dtype=np.int64), X.index
+        return np.zeros(len(X), dtype=np.int64), as_dates(X.index)
     keys = [roles.id_col, roles.time_col] if past.ids is not None else [roles.time_col]
     if long and not all(key in columns for key in keys):
         raise ValueError(f"X needs the columns {keys}; it has {columns}.")

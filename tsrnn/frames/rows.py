@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames.timeline import check_stamps, check_type, tells_time, ticks_of
+from tsrnn.frames.values import as_dates
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,7 @@ def _python(value: Any) -> Any:
 def plain_rows(index: pd.Index | None, length: int, name: str) -> Rows:
     """The rows of a single series, in the order they have."""
     offsets, once = np.array([0, length]), f"{name}.groupby(level=0).mean()"
+    index = None if index is None else as_dates(index)
     return Rows(name, index, offsets, once=once, table=name)
 
 
@@ -110,7 +112,9 @@ def keyed_rows(data: Any, id_col: Any, time_col: Any, name: str) -> Rows:
     codes, ids, index = series_and_stamps(data, id_col, time_col, name)
     levels = isinstance(data.index, pd.MultiIndex)
     if levels:
-        _check_levels(data.index, name)
+        last = f"{name}.index.levels[-1]"
+        put = f"{name}.index = {name}.index.set_levels(", ", level=-1)"
+        check_type(index, name, last, f"range(len({last}))", put)
     else:
         count = (
             f"range(len({name}))" if id_col is None else f"{name}.groupby({id_col!r}).cumcount()"
@@ -137,9 +141,9 @@ def series_and_stamps(
 ) -> tuple[np.ndarray, pd.Index | None, Any]:
     """The number of each row's series, the keys of the series, and the stamps."""
     if isinstance(data.index, pd.MultiIndex):
-        codes, ids = _keys_of_levels(data.index, name)
-        stamps = data.index.get_level_values(-1)
-        return codes, ids, stamps
+        stamps = as_dates(data.index.get_level_values(-1))
+        _check_last_level(data.index, stamps, name)
+        return *_keys_of_levels(data.index, name), stamps
     stamps = _stamps(data[time_col], f"{name}[{time_col!r}]")
     if id_col is None:
         return np.zeros(len(data), dtype=np.int64), None, stamps
@@ -151,7 +155,7 @@ def series_and_stamps(
 def _stamps(column: pd.Series, name: str) -> pd.Index:
     """The stamps in a column; dates that are kept as objects or ISO text are converted."""
     if not pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
-        return pd.Index(column)
+        return as_dates(pd.Index(column))
     kind = pd.api.types.infer_dtype(column)
     if kind not in ("string", "date", "datetime", "datetime64"):
         return pd.Index(column)
@@ -174,18 +178,15 @@ def _stamps(column: pd.Series, name: str) -> pd.Index:
     return stamps
 
 
-def _check_levels(index: pd.MultiIndex, name: str) -> None:
-    """Refuse an index whose last level does not tell time."""
-    last = f"{name}.index.levels[-1]"
+def _check_last_level(index: pd.MultiIndex, stamps: pd.Index, name: str) -> None:
+    """Refuse an index whose last level, of these stamps, tells no time where another one does."""
     for place, level in enumerate(index.levels[:-1]):
         dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
-        if dates and not tells_time(index.levels[-1]):
+        if dates and not tells_time(stamps):
             raise TypeError(
                 f"{name} must have time as the last level of its index; it is level {place} "
                 f"({level.name!r}): {name} = {name}.swaplevel({place}, -1)."
             )
-    put = f"{name}.index = {name}.index.set_levels(", ", level=-1)"
-    check_type(index.get_level_values(-1), name, last, f"range(len({last}))", put)
 
 
 def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Index]:

@@ -293,6 +293,12 @@ def written_form(index: pd.Index) -> str | None:
     return None if dates.hasnans else form
 
 
+def as_dates(index: pd.Index) -> pd.Index:
+    """Dates that Arrow keeps as those of pandas; any other index as it is."""
+    arrow = isinstance(index.dtype, pd.ArrowDtype) and index.dtype.kind == "M"
+    return pd.DatetimeIndex(index) if arrow else index
+
+
 def _is_date_type(dtype: Any) -> bool:
     return pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
 
