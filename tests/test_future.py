@@ -145,6 +145,20 @@ def test_a_history_at_another_frequency():
         read_history(daily, None, fitted, ROLES)
 
 
+def test_business_days_are_no_days():
+    days, business = (pd.Series(1.0, pd.date_range("2024", periods=9, freq=f)) for f in "DB")
+    for fitted, history in ((days, business), (business, days)):
+        panel = read_training(fitted, None, ROLES)
+        words = [f"history has a row every 1 days 00:00:00 ({history.index.freqstr})"]
+        with pytest.raises(ValueError, match=says(*words, f"({fitted.index.freqstr}). Bring it")):
+            read_history(history, None, panel, ROLES)
+    holidays = pd.date_range("2024", periods=9, freq=pd.offsets.CDay(holidays=["2024-01-08"]))
+    panel = read_training(business, None, ROLES)
+    assert read_history(pd.Series(1.0, holidays), None, panel, ROLES).timeline.step_name == "C"
+    no_weekend = pd.DatetimeIndex(business.index[:5], freq=None)
+    assert read_history(business[no_weekend], None, panel, ROLES).timeline.step_name == "B"
+
+
 def test_going_on_needs_the_same_columns():
     panel = read_training(LONG, None, ROLES)
     panel.check_same_columns(read_training(LONG[:8], None, ROLES))

@@ -432,14 +432,19 @@ def _check_static(panel: Panel) -> None:
 
 
 def _check_step(panel: Panel, fitted: Panel) -> None:
-    if panel.timeline is None or fitted.timeline is None or panel.lengths.max() < _TELLING:
+    now, before = panel.timeline, fitted.timeline
+    if now is None or before is None or panel.lengths.max() < _TELLING:
         return
-    step, known = panel.timeline.usual_step, fitted.timeline.usual_step
-    if step and known and not 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE:
+    step, known = now.usual_step, before.usual_step
+    if not step or not known:
+        return
+    business = [isinstance(line.rule, pd.offsets.BusinessDay) for line in (now, before)]
+    like = 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE
+    if not like or business[0] != business[1]:
         raise ValueError(
-            f"history has a row every {step}; the forecaster was fitted on a row every {known}. "
-            "Bring it to the same frequency first, history.resample(...), or hand in its values "
-            "alone, history.to_numpy()."
+            f"history has a row every {step} ({now.step_name}); the forecaster was fitted on a row "
+            f"every {known} ({before.step_name}). Bring it to the same frequency first, "
+            "history.resample(...), or hand in its values alone, history.to_numpy()."
         )
 
 
