@@ -221,6 +221,20 @@ def test_rows_without_the_right_keys(X, words):
         read_future(X, read_training(LEVELS["y"], None, ROLES), ROLES)
 
 
+def test_what_is_no_key_is_told_from_a_new_one():
+    panel = read_training(LEVELS["y"], None, ROLES)
+    with pytest.raises(TypeError, match=says("time as the last level", "swaplevel(0, -1)")):
+        read_future(LEVELS[[]].swaplevel(), panel, ROLES)
+    numbered = read_training(
+        LONG.assign(unique_id=LONG["unique_id"].str[1:].astype(int)), None, ROLES
+    )
+    X = LONG.assign(unique_id=LONG["unique_id"].str[1:])
+    with pytest.raises(
+        ValueError, match=says("series '0' in row 0", "3 series", "such as series 0;")
+    ):
+        read_future(X, numbered, ROLES)
+
+
 def test_rows_of_many_series_after_a_single_one():
     y = pd.Series(1.0, pd.date_range("2024-01-01", periods=5, freq="MS"))
     with pytest.raises(ValueError, match=says("X has rows of 3 series")):

@@ -268,6 +268,51 @@ def test_three_levels():
         forecaster.predict(some.droplevel("city"))
 
 
+def stores_and_items():
+    """Two levels of keys that are the same numbers."""
+    days = pd.date_range("2024-01-01", periods=40)
+    index = pd.MultiIndex.from_product([[1, 2], [1, 2], days], names=["store", "item", "ds"])
+    return pd.Series(np.concatenate([wave(40) * 10**k for k in range(4)]), index, name="y")
+
+
+def test_levels_are_found_by_name():
+    y = stores_and_items()
+    forecaster = small(horizon=2, pooling="local").fit(y)
+    expected = forecaster.predict()
+    swapped, rows = expected.swaplevel(0, 1), expected.to_frame()[[]]
+    assert_series_equal(forecaster.predict(rows.swaplevel(0, 1)), swapped)
+    assert forecaster.score(swapped) == forecaster.score(expected) == 1
+    assert_series_equal(forecaster.predict(history=y.swaplevel(0, 1)), swapped)
+    assert_series_equal(forecaster.predict(rows, history=y.swaplevel(0, 1)), expected)
+    assert forecaster.partial_fit(y.swaplevel(0, 1)).predict().index.equals(swapped.index)
+    unnamed = rows.rename_axis([None, "item", "ds"])  # by place
+    assert forecaster.fit(y).predict(unnamed).index.equals(expected.index)
+
+
+def test_levels_of_other_names_are_refused():
+    y = stores_and_items()
+    forecaster = small().fit(y)
+    other = y.rename_axis(["store", "shop", "ds"])
+    for call in (forecaster.partial_fit, lambda y: forecaster.predict(history=y)):
+        with pytest.raises(ValueError, match=says("['store', 'shop']", "['store', 'item']")):
+            call(other)
+    with pytest.raises(ValueError, match=says("X has keys", "['store', 'shop']")):
+        forecaster.predict(other.to_frame()[[]])
+
+
+def test_keys_that_floats_cannot_tell_apart_are_refused():
+    frame = long_frame()
+    frame["unique_id"] = frame["unique_id"].map({"a": 2**53, "b": 2**53 + 1, "c": 7})
+    forecaster = small(horizon=2).fit(frame)
+    rows = forecaster.predict()[["unique_id", "ds"]]
+    floats = rows.astype({"unique_id": "float64"})
+    assert (forecaster.predict(floats[4:])["unique_id"] == 7).all()
+    with pytest.raises(ValueError, match=says("X has the key 9007199254740992.0", "integers")):
+        forecaster.predict(floats)
+    with pytest.raises(ValueError, match=says("the key 9007199254740992.0", "integers")):
+        forecaster.predict(history=frame[:60].astype({"unique_id": "float64"}))
+
+
 # Covariates
 
 

@@ -120,7 +120,7 @@ class Model:
             return np.zeros(1, np.int64)
         if known.ids is None or panel.ids is None:
             return np.full(panel.n_series, -1)
-        return known.ids.get_indexer(panel.ids)
+        return known.numbers_of(panel.ids, "The panel")
 
     def scaler_of(self, panel: Panel) -> SeriesScaler:
         """The scales of the series in a panel: as in training, or their own if they are new."""

@@ -114,12 +114,13 @@ def _numbers_of(ids: pd.Index | None, codes: np.ndarray, past: Panel) -> np.ndar
             f"X has keys of {len(found)} levels {found}; the history has {past.ids.nlevels}: "
             f"{list(past.ids.names)}."
         )
-    numbers = past.ids.get_indexer(ids)
+    numbers = past.numbers_of(ids, "X")
     if (numbers < 0).any():
         first = int(np.argmax(numbers < 0))
         raise ValueError(
             f"X has {series_label(ids, first)} in row {int(np.argmax(codes == first))}, which is "
-            f"not among the {past.n_series} series to forecast from; pass its past as history=..."
+            f"not among the {past.n_series} series to forecast from, such as {past.label(0)}; pass "
+            "its past as history=..."
         )
     return numbers[codes]
 

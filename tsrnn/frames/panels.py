@@ -11,8 +11,10 @@ import pandas as pd
 
 from tsrnn.baselines import season_length
 from tsrnn.frames.rows import series_label
-from tsrnn.frames.timeline import Timeline
+from tsrnn.frames.timeline import Timeline, is_integer
 from tsrnn.frames.values import Kind, as_pandas, check_same_column, check_same_index
+
+_EXACT = 2**53  # below it floats hold every whole number
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,23 @@ class Panel:
     def label(self, number: int) -> str:
         """How messages name a series."""
         return series_label(self.ids, number)
+
+    def numbers_of(self, ids: Any, name: str) -> np.ndarray:
+        """The numbers of the series with these keys, whose levels are found by name; -1 for new.
+
+        `name` is what messages call the data that they are of.
+        """
+        assert self.ids is not None
+        ours, theirs = list(self.ids.names), list(ids.names)
+        if len(ours) == len(theirs) > 1 and ours != theirs and None not in ours + theirs:
+            if set(ours) != set(theirs):
+                raise ValueError(
+                    f"{name} has keys of the levels {theirs}, where {ours} are known; rename them."
+                )
+            ids = ids.reorder_levels(ours)
+        for level in range(min(self.ids.nlevels, ids.nlevels)):
+            _check_exact(ids.get_level_values(level), self.ids.get_level_values(level), name)
+        return self.ids.get_indexer(ids)
 
     def series_of(self, row: int) -> int:
         """The number of the series of one row."""
@@ -366,6 +385,18 @@ class Future:
     steps: np.ndarray
     covariates: pd.DataFrame | None
     index: pd.Index | None
+
+
+def _check_exact(keys: pd.Index, known: pd.Index, name: str) -> None:
+    """Refuse floats where integers are known, of which they could mean several."""
+    if not (is_integer(known) and pd.api.types.is_float_dtype(keys.dtype)):
+        return
+    large = np.abs(keys.to_numpy(np.float64)) >= _EXACT
+    if large.any():
+        raise ValueError(
+            f"{name} has the key {keys[int(np.argmax(large))]}, a float, where keys are integers, "
+            "of which so large a float stands for several; keep them integers."
+        )
 
 
 def check_count(count: int, expected: int, name: str) -> None:
