@@ -289,6 +289,17 @@ def test_levels_are_found_by_name():
     assert forecaster.fit(y).predict(unnamed).index.equals(expected.index)
 
 
+def test_the_same_keys_under_each_others_names_are_other_rows():
+    y = stores_and_items()
+    X, y = pd.DataFrame({"price": y / 2}), y.swaplevel(0, 1).sort_index()
+    with pytest.raises(ValueError, match="different indexes") as caught:
+        small().fit(X, y)
+    small().fit(eval(str(caught.value).partition("X = ")[2].removesuffix(".")), y)
+    forecaster = small().fit(X, y.reorder_levels(X.index.names).loc[X.index])
+    with pytest.raises(ValueError, match="X_history and history have different indexes"):
+        forecaster.predict(history=y, X_history=X)
+
+
 def test_levels_of_other_names_are_refused():
     y = stores_and_items()
     forecaster = small().fit(y)

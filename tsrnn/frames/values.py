@@ -317,10 +317,13 @@ def _no_target(dates: pd.Series, label: Any, name: str) -> TypeError:
 
 def check_same_index(frame: Any, other: Any, name: str, other_name: str) -> None:
     """Refuse rows of pandas that are not those of the other, in the same order."""
-    if not frame.index.equals(other.index):
+    ours, theirs = list(frame.index.names), list(other.index.names)
+    swapped = ours != theirs and set(ours) == set(theirs)
+    if swapped or not frame.index.equals(other.index):
+        order = f".reorder_levels({theirs})" * swapped
         raise ValueError(
             f"{name} and {other_name} have different indexes; align them first: "
-            f"{name} = {name}.loc[{other_name}.index]."
+            f"{name} = {name}{order}.loc[{other_name}.index]."
         )
 
 
