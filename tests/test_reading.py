@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from small import says
 
 from tsrnn.cli.reading import read_series
 from tsrnn.cli.table import Dialect
@@ -53,6 +54,36 @@ def test_however_the_file_is_written(tmp_path, text, dialect):
     pd.testing.assert_series_equal(
         series, pd.Series([1.5, 2], days, name="\xf6"), check_index_type=False
     )
+
+
+EUROS = "Datum;Umsatz\n26.02.2024;999\n27.02.2024;1.006\n28.02.2024;1.013\n"
+
+
+def test_points_that_may_set_thousands_apart_are_refused(tmp_path):
+    path = tmp_path / "series.csv"
+    path.write_text(EUROS)
+    words = says("column 'Umsatz', data row 2: '1.006' is 1006 where", "--decimal .")
+    with pytest.raises(ValueError, match=words):
+        read_series(path, None, None, Dialect())
+    with pytest.raises(ValueError, match=says("'1.006' is not a number; write it as 1006")):
+        read_series(path, "Umsatz", "Datum", Dialect(decimal=","))
+    series, _ = read_series(path, None, None, Dialect(decimal="."))
+    assert series.tolist() == [999, 1.006, 1.013]
+    for other in ("0.125", "1.0061", "1.01"):
+        path.write_text(EUROS.replace("1.006", other))
+        assert read_series(path, None, None, Dialect())[0].iloc[1] == float(other)
+
+
+@pytest.mark.parametrize("value", ["1002.51", "1002", "1.002,51", "1,002.51", "2024"])
+def test_numbers_with_a_stray_text_are_no_dates(tmp_path, value):
+    path = tmp_path / "series.csv"
+    table = pd.DataFrame({"sales": [value, "n/v", value], "price": range(3)})
+    for note in ("no dates found: rows counted", "dates from column 'day'"):
+        table.to_csv(path, sep=";", index=False)
+        series, notes = read_series(path, "price", None, Dialect())
+        assert series.tolist() == [0, 1, 2]
+        assert notes == [note]
+        table["day"] = ["2024-01-01", "2024-01-02", "2024-01-03"]
 
 
 def test_offsets_become_one_time_zone(tmp_path):

@@ -26,6 +26,10 @@ FEWEST_BATCHES = 8
 _VALIDATION_BATCH = 1024
 
 
+class InterruptionWarning(UserWarning):
+    """Ctrl-C has cut a training short."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to train; see ``RNNForecaster`` for the meaning of each."""
@@ -203,6 +207,7 @@ class Trainer:
             warnings.warn(
                 f"Training was interrupted in epoch {epochs_done + 1}; "
                 "the network keeps what it had learned.",
+                InterruptionWarning,
                 stacklevel=4,  # where fit was called
             )
         for number, learner in enumerate(self.learners):

@@ -13,6 +13,7 @@ from tsrnn.cli.table import Dialect
 __all__ = ["DECIMAL_COMMA", "first_row", "looks_like_dates", "read_dates"]
 
 DECIMAL_COMMA = r"[-+]?\d+,\d+"  # a number, with one
+_NUMBER = r"[-+]?(\d+|\d{1,3}([.,]\d{3})+)([.,]\d+)?"
 _DAY_AND_MONTH = r"(\d{1,2})[-./](\d{1,2})[-./]"
 _QUARTER = r"\d{4}-?Q[1-4]"
 _FIRST_YEAR = 1000  # pandas reads "may" and "10,5" as days of the year 1
@@ -26,11 +27,11 @@ def first_row(column: pd.Series, wrong: pd.Series) -> str:
 
 
 def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
-    """Whether a column of text begins with a date; a number may be a year, or a price."""
+    """Whether a column of text begins with a date; a number is none, though it may be a year."""
     texts = column.dropna().head(1)
     if texts.empty or pd.api.types.is_numeric_dtype(column):
         return False
-    if re.fullmatch(DECIMAL_COMMA, str(texts.iloc[0])):
+    if date_format is None and re.fullmatch(_NUMBER, str(texts.iloc[0])):
         return False
     date = _dates_where_any(texts, format=date_format).iloc[0]
     return not pd.isna(date) and date.year >= _FIRST_YEAR

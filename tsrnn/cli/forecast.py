@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -23,6 +24,7 @@ from tsrnn.cli.report import report
 from tsrnn.cli.table import Dialect
 from tsrnn.datasets import load_air_passengers
 from tsrnn.plotting import picture_formats, plot_forecast
+from tsrnn.training import InterruptionWarning
 
 __all__ = ["run_forecast"]
 
@@ -43,8 +45,9 @@ def run_forecast(args: argparse.Namespace) -> None:
     """Run the command ``tsrnn forecast``."""
     _check_outputs(args)
     series = _series(args)
-    forecast = _forecaster(args).fit(series).predict()
-    backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
+    with _ended_by_ctrl_c():
+        forecast = _forecaster(args).fit(series).predict()
+        backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
     if args.out:
         with _replacing(args.out) as path:
             forecast.to_csv(path, header=[str(series.name)])
@@ -53,6 +56,17 @@ def run_forecast(args: argparse.Namespace) -> None:
         with _replacing(args.plot) as path:
             figure.savefig(path)
     print(report(series, backtest, forecast))
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """A fit that is interrupted warns and keeps what it has learned: here that is of no use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InterruptionWarning)
+        try:
+            yield
+        except InterruptionWarning as warning:
+            raise KeyboardInterrupt from warning
 
 
 def _series(args: argparse.Namespace) -> pd.Series:

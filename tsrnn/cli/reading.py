@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.cli.dates import DECIMAL_COMMA, first_row, looks_like_dates, read_dates
-from tsrnn.cli.table import Dialect, read_table
+from tsrnn.cli.table import THOUSANDS, Dialect, read_table
 
 __all__ = ["read_series"]
 
@@ -153,6 +153,8 @@ def _cure(text: str, decimal: str) -> str:
     """What to do about a number with a decimal comma, thousands set apart, a currency or a unit."""
     if decimal == "." and re.fullmatch(DECIMAL_COMMA, text):
         return f"; --decimal , reads it as {text.replace(',', '.')}"
+    if decimal == "," and re.fullmatch(THOUSANDS, text):
+        return f"; write it as {text.replace('.', '')}, or with a comma if these are decimals"
     found = re.fullmatch(r"(\s*[-\u2212]\s*)?([^-\u2212(\d]*)(\d[\d.,]*)[^-\u2212)\d]*", text)
     if found is None:  # more minus signs or brackets, which may be one
         return ""

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-__all__ = ["Dialect", "read_table"]
+__all__ = ["THOUSANDS", "Dialect", "read_table"]
 
+THOUSANDS = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"  # set apart by points; or one number with three decimals
 _Source: TypeAlias = Callable[[], Path | io.BytesIO]
 
 _DATE = (
@@ -84,6 +85,8 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
             encoding=dialect.encoding,
             dtype=dict.fromkeys(text_columns, str),
         )
+        if sep == ";" and dialect.decimal is None:
+            _check_points(path, _text(source, sep, dialect)[1:], table)
         if n_columns == 1:
             _check_no_blank_lines(path, source, sep, dialect, len(table))
     except UnicodeDecodeError as error:
@@ -123,6 +126,22 @@ def _check_header(path: Path, source: _Source, sep: str, dialect: Dialect) -> in
             "the columns, such as day,sales; below it there is one row a step"
         )
     return len(first)
+
+
+def _check_points(path: Path, text: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Refuse points that may set thousands apart, as where semicolons separate, not commas."""
+    for place, (name, column) in enumerate(table.items()):
+        written = text[place]
+        pointed = written[written.str.contains(".", regex=False)]
+        numbers = pd.api.types.is_numeric_dtype(column) and len(pointed)
+        if numbers and pointed.str.fullmatch(THOUSANDS).all():
+            first = pointed.iloc[0]
+            raise ValueError(
+                f"{path}: column {name!r}, data row {pointed.index[0]}: {first!r} is "
+                f"{first.replace('.', '')} where points set thousands apart, and a number with "
+                "decimals where they do not; --decimal . says that they do not, else take the "
+                "points out"
+            )
 
 
 def _check_no_blank_lines(
