@@ -231,7 +231,7 @@ def test_the_standard_input(capsys, monkeypatch):
         ("t,v\n1,2,3\n", [], "more fields than its header, which has 2; a comma separates them"),
         ("t;v, net\n2024-01;5,1\n", [], ": a comma or a semicolon may separate the fields"),
         ("t;v\n2024-01;5,1\n", [], "1: '5,1' is not a number; --decimal , reads it as 5.1"),
-        ("t;v\n2024-01;1.234\n", ["--decimal", ","], "'1.234' is not a number; write it as 1234, or"),
+        ("t;v\n2024-01;1.234\n", ["--decimal", ","], "'1.234' is not a number; write it as 1234"),
         ("t;v\n2024-01;1.234,5\n", [], "'1.234,5' is not a number; write it as 1234.5"),
         ('t,v\n2024-01,"$1,234.5"\n', [], "'$1,234.5' is not a number; write it as 1234.5"),
         ("t,gr\xf6\xdfe\n2024-01,5\n", [], "start byte; --encoding names another, such as latin-1"),

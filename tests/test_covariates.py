@@ -431,6 +431,9 @@ def test_a_target_among_the_known_covariates_is_refused():
         small(missing="ffill").fit(holes.to_frame(), holes)
     small().fit(y.shift(1, fill_value=0.0).to_frame(), y)
     small(past_covariates=["sales"]).fit(y.to_frame(), y)
+    for unnamed in (y.to_numpy(), y.rename(None)):
+        with pytest.raises(ValueError, match=says("Column 'sales' of X is y itself")):
+            small().fit(prices()[:60].assign(sales=y), unnamed)
 
 
 def test_weights_belong_to_the_rows_of_their_index():

@@ -86,7 +86,7 @@ def test_missing_known_covariates_are_filled_within_their_series():
 def test_what_is_missing_first_is_as_the_history_ended(known, given, filled):
     days = pd.date_range("2024", periods=6, freq="D")
     X, roles = pd.DataFrame({"x": known}, days[:3]), Roles(missing="ffill")
-    panel = read_training(X, pd.Series([1.0, 2.0, 3.0], days[:3]), roles)
+    panel = read_training(X, pd.Series([1.0, 5.0, 2.0], days[:3]), roles)
     later = pd.DataFrame({"x": given}, days[3:])
     assert read_future(later, panel, roles).covariates["x"].to_list() == filled
 

@@ -158,6 +158,13 @@ def test_units_of_relative_errors_do_not_matter(loss):
     assert other.loss_curve_ == pytest.approx(one.loss_curve_, rel=1e-9)
 
 
+def test_rows_in_the_place_of_quantiles_are_not_printed():
+    forecaster = small(loss="gaussian").fit(daily())
+    words = says("quantiles must be", "not a DataFrame of shape (3, 0); rows to forecast are X=")
+    with pytest.raises(ValueError, match=words):
+        forecaster.predict_quantiles(pd.DataFrame(index=pd.date_range("2024-03-01", periods=3)))
+
+
 @pytest.mark.parametrize(("factor", "size"), [(-1, "-"), (1e9, "2.")])
 def test_what_is_no_count_is_found(factor, size):
     frame = daily_frame().assign(b=lambda frame: factor * frame["b"])

@@ -222,6 +222,7 @@ def test_weights_go_to_pytorch_and_back(cell):
         ({"head.bais": [0.0]}, "no parameter 'head.bais'"),
         ({"head.bias": [0.0, 1.0]}, r"shape \(2,\).* \(1,\)"),
         ({"head.bias": [np.nan]}, "NaN"),
+        ({"head.bias": "abc"}, "head.bias is no array of numbers"),
     ],
 )
 def test_weights_that_do_not_fit_change_nothing(params, words):

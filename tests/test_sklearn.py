@@ -434,3 +434,11 @@ def test_threads_of_a_search():
 
 def test_defaults_are_those_of_the_signature():
     assert RNNForecaster().get_params() | SMALL == small().get_params()
+
+
+def test_what_came_true_of_a_series_is_found_by_its_name():
+    forecaster = small(horizon=3).fit(daily())
+    ahead = pd.DataFrame({"price": 1.0, "sales": [25.0, 24.0, 26.0]}, forecaster.predict().index)
+    assert forecaster.score(ahead) == forecaster.score(ahead["sales"])
+    with pytest.raises(ValueError, match=r"no column \['sales'\] that would tell what came true"):
+        forecaster.score(ahead[["price"]])

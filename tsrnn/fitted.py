@@ -83,7 +83,10 @@ class FittedForecaster:
         Raises
         ------
         ValueError
-            For a name or a shape that the network does not have, or values that are not finite.
+            For a name or a shape that the network does not have, or values that are not finite
+            numbers.
+        TypeError
+            If ``params`` is no mapping.
 
         Examples
         --------
@@ -94,6 +97,10 @@ class FittedForecaster:
         array([0.5], dtype=float32)
         """
         check_is_fitted(self)
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"params are arrays by name, as params_ has them, not {type(params).__name__}."
+            )
         network = self._model.network.copy()  # a shallow copy of the forecaster shares this one
         network.load_parameters(params)
         self._model = replace(self._model, network=network)

@@ -320,9 +320,16 @@ def levels_of(quantiles: Any) -> tuple[float, ...]:
     ):
         raise ValueError(
             f"quantiles must be probabilities between 0 and 1 that increase, such as (0.1, 0.5, "
-            f"0.9), not {quantiles!r}."
+            f"0.9), not {_in_short(quantiles)}."
         )
     return tuple(levels.tolist())
+
+
+def _in_short(quantiles: Any) -> str:
+    """What was handed in; perhaps rows to forecast, where quantiles belong."""
+    if np.ndim(quantiles) < 2 and np.size(quantiles) < 100:
+        return repr(quantiles)
+    return f"a {type(quantiles).__name__} of shape {np.shape(quantiles)}; rows to forecast are X="
 
 
 class _Spread(Distribution):

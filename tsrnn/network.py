@@ -85,10 +85,14 @@ class Network:
 
     def load_parameters(self, values: Mapping[str, ArrayLike]) -> None:
         """Take over some or all of the named parameters."""
-        arrays = {name: np.asarray(array, self.dtype) for name, array in values.items()}
-        for name, array in arrays.items():
+        arrays = {}
+        for name, numbers in values.items():
             if name not in self.parameters:
                 raise ValueError(f"There is no parameter {name!r}; there are {[*self.parameters]}.")
+            try:
+                array = arrays[name] = np.asarray(numbers, self.dtype)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is no array of numbers: {error}.") from error
             if array.shape != self.parameters[name].shape:
                 raise ValueError(
                     f"{name} has shape {array.shape}; the network's has "

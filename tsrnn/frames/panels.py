@@ -310,7 +310,8 @@ class Panel:
         unsaid = self.names in (None, (None,)) or any(name in self.known for name in self.names)
         if alone and (unsaid or not isinstance(y, pd.DataFrame)):
             raise ValueError("X holds covariates; pass y as well, which tells what came true.")
-        if not isinstance(y, pd.DataFrame) or not (alone or self.kind in ("frame", "long")):
+        named = self.kind in ("frame", "long") or self.names not in (None, (None,))
+        if not isinstance(y, pd.DataFrame) or not (alone or named):
             return y, forecast
         columns, labels = list(self.names or ()), list(y.columns)
         absent = [label for label in columns if label not in labels]

@@ -278,6 +278,7 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     dated = isinstance(X, pd.DataFrame)
     if dated and columns is not None:
         check_same_index(X, y, x_name, y_name)
+    if dated:
         _check_no_leak(covariates, columns, values, roles, names)
     found = covariates if covariates.shape[1] else None
     rows, name = (X, x_name) if dated else (y, y_name)
@@ -307,16 +308,20 @@ def _targets_beside(X: Any, y: pd.DataFrame, roles: Roles, names: tuple[str, str
 
 
 def _check_no_leak(
-    covariates: pd.DataFrame, columns: pd.Index, values: np.ndarray, roles: Roles, names: Any
+    covariates: pd.DataFrame,
+    columns: pd.Index | None,
+    values: np.ndarray,
+    roles: Roles,
+    names: tuple[str, str],
 ) -> None:
-    """Refuse a target that is also known in advance."""
-    for place, label in enumerate(columns):
-        if label not in list(covariates.columns) or label in roles.past_covariates:
+    """Refuse a target that is also known in advance; one without a name may be any column."""
+    targets = [None] * values.shape[1] if columns is None else list(columns)
+    for label, known in covariates.items():
+        if label in roles.past_covariates or not is_number(known):
             continue
-        known, target = covariates[label], values[:, place]
-        if is_number(known):
-            numbers = known.to_numpy(dtype=np.float64, na_value=np.nan)
-            if np.array_equal(numbers, target, equal_nan=True):
+        numbers = known.to_numpy(dtype=np.float64, na_value=np.nan)
+        for name, target in zip(targets, values.T, strict=True):
+            if name in (None, label) and np.array_equal(numbers, target, equal_nan=True):
                 raise ValueError(
                     f"Column {label!r} of {names[0]} is {names[1]} itself, which is not known in "
                     f"advance. Leave it out: {names[0]}.drop(columns={label!r}); a frame without "

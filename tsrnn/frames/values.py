@@ -105,10 +105,13 @@ def numbered_columns(X: Any, name: str) -> pd.DataFrame:
     """A frame of the columns of a 2-D array or nested list."""
     shape = X.shape if isinstance(X, pd.Series) else _array(X, name).shape
     if len(shape) == 1:
+        column = f"Reshape your data with {name}.reshape(-1, 1)"  # scikit-learn's words
+        if isinstance(X, pd.Series):
+            column = f"Pass {name}.to_frame()"
         raise ValueError(
             f"Expected 2D array, got 1D array instead: {name} holds covariates, a row for each "
-            f"time step and a column for each covariate, but its shape is {shape}. Reshape your "
-            f"data with {name}.reshape(-1, 1) if it is one covariate."
+            f"time step and a column for each covariate, but its shape is {shape}. {column} if it "
+            "is one covariate."
         )
     if len(shape) != 2:
         raise ValueError(f"{name} must have 2 dimensions (time, covariate), not {len(shape)}.")
@@ -246,6 +249,11 @@ def _float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
         raise ValueError(f"Complex data not supported: {needed}")
     if pd.api.types.is_bool_dtype(dtype):
         raise TypeError(f"{needed} Use .astype(float), if 0 and 1 are meant.")
+    if _is_date_type(dtype):
+        raise TypeError(
+            f"{where} has dtype {dtype}: dates cannot be forecast; those that say when each row "
+            "was are its index."
+        )
     if not pd.api.types.is_numeric_dtype(dtype):
         convert = "pd.to_numeric" if isinstance(column, pd.Series) else ".astype(float)"
         raise TypeError(f"{needed} Convert them with {convert}.")
