@@ -73,6 +73,16 @@ def test_steps_are_those_of_numpy(problem, clip_norm, dropout, skip):
     np.testing.assert_allclose(engine.parameters[0], weights, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(("hidden", "horizon", "rest"), [(2, 1, 1), (1, 1, 2), (2, 3, 3)])
+def test_the_norm_is_that_of_all_derivatives(problem, hidden, horizon, rest):
+    """Their squares are summed four at a time; some are left over."""
+    engine, batch = problem("rnn_tanh", inputs=1, hidden=hidden, horizon=horizon, count=SIZE)
+    assert engine.architecture.n_trainable % 4 == rest
+    engine.loss_and_gradient({0: batch}, LOSS)
+    norm = np.linalg.norm(engine.gradient)
+    assert train(engine, [batch.windows])[1][0, 0] == pytest.approx(norm, rel=1e-10)
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_several_networks_have_the_bits_of_each_alone(problem, cell, threads, masked_threads):
