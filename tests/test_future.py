@@ -71,6 +71,9 @@ def test_missing_known_covariates_are_filled_within_their_series():
     assert back.to_list() == [1, 1, 3, last, 5, 5, 7, 8, 8]
     filled = read_future(rows, panel, Roles(missing="interpolate")).covariates["price"]
     assert filled.to_list() == [1, 2, 3, (last + 5) / 2, 5, 5, 7, 8, 8]
+    one = rows[6:].assign(price=[None, 5.0, None])
+    filled = read_future(one, panel, Roles(missing="ffill")).covariates["price"]
+    assert filled.to_list() == [LONG["price"].iloc[-1], 5, 5]
 
 
 @pytest.mark.parametrize(
