@@ -84,6 +84,16 @@ def test_forecasts_of_some_series_are_those_of_their_own_networks():
     np.testing.assert_array_equal(found["y"], wanted["y"])
 
 
+def test_each_target_of_some_series_is_forecast_by_its_own_network():
+    frame = panel()
+    frame["z"] = frame["y"] ** 2
+    forecaster = local(channels="independent", target_col=["y", "z"]).fit(frame)
+    whole = forecaster.predict()
+    found = forecaster.predict(history=frame[frame["unique_id"] == "south"])
+    wanted = whole[whole["unique_id"] == "south"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, wanted)
+
+
 def test_each_stops_early_on_its_own():
     options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 2}
     together = local(learning_rate=0.05, **options).fit(panel())
@@ -91,6 +101,11 @@ def test_each_stops_early_on_its_own():
     for name, values in alone.params_.items():
         assert_as_alone(together.params_[name][0], values, name)
     assert together._memory.steps[0] == alone._memory.steps[0] < together._memory.steps.max()
+
+
+def test_an_epoch_is_as_long_as_the_longest_series():
+    forecaster = local(windows_per_epoch=None).fit(panel(rows=[40, 1500, 52]))
+    assert forecaster._memory.steps.tolist() == [-(-(1500 - 6 - 3 + 1) // 32)] * 3
 
 
 def test_weights_of_one_series_do_not_matter_to_another():
@@ -166,6 +181,15 @@ def test_a_refit_is_a_fit_of_all_windows_for_the_best_number_of_epochs(loss):
     np.testing.assert_array_equal(refitted.predict(), wanted.predict())
     if loss == "gaussian":
         np.testing.assert_array_equal(refitted.predict_quantiles(), wanted.predict_quantiles())
+
+
+def test_each_is_refitted_for_its_own_best_number_of_epochs():
+    options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 2, "refit": True}
+    together = local(learning_rate=0.05, **options).fit(panel())
+    alone = small(horizon=3, learning_rate=0.05, **options).fit(only("north"))
+    assert together._memory.steps[0] == alone._memory.steps[0] < together._memory.steps.max()
+    for name, values in alone.params_.items():
+        assert_as_alone(together.params_[name][0], values, name)
 
 
 def test_a_refit_without_early_stopping_is_a_fit():
