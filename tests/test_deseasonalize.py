@@ -102,6 +102,36 @@ def test_series_of_a_panel_have_seasons_of_their_own():
     np.testing.assert_allclose(forecaster.predict(history=new)["y"], wanted, atol=1e-3)
 
 
+def ragged():
+    """Two series with noisy seasons of their own, which end at different steps of them."""
+    frames = []
+    for name, rows, season in (("a", 40, [3.0, -1, 4, -1, 5, -9, 2]), ("b", 43, [20.0, 0, -20])):
+        y = wave(rows) + np.resize(season, rows)
+        frames.append(pd.DataFrame({"unique_id": name, "ds": daily(rows).index, "y": y}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_some_series_are_at_their_own_steps():
+    frame = ragged()
+    forecaster = small(deseasonalize=7, horizon=3).fit(frame)
+    whole = forecaster.predict()
+    found = forecaster.predict(history=frame[frame["unique_id"] == "b"])
+    wanted = whole[whole["unique_id"] == "b"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_a_new_series_does_not_change_the_season_of_a_known_one():
+    """It is that of training, although the history has seasons enough for another."""
+    frame = ragged()
+    forecaster = small(deseasonalize=7, horizon=3).fit(frame)
+    known = frame[(frame["unique_id"] == "a") & (frame["ds"] >= "2024-01-20")]
+    new = known.assign(unique_id="c", y=wave(len(known)) * 5)
+    alone, beside = (
+        forecaster.predict(history=history) for history in (known, pd.concat([known, new]))
+    )
+    pd.testing.assert_frame_equal(beside[:3], alone)
+
+
 @pytest.mark.parametrize(
     "more",
     [
