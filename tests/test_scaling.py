@@ -87,6 +87,13 @@ def test_the_unit_of_mase_is_the_error_of_the_seasonal_naive_forecast():
     np.testing.assert_array_equal(scaler.deviation[[1, 3]], usual.deviation[[1, 3]])
 
 
+def test_that_error_may_have_another_season_than_the_one_taken_off():
+    values, offsets = np.random.default_rng(0).normal(5, 3, (40, 2)), np.array([0, 40])
+    scaler = SeriesScaler.deseasonalizing(values, offsets, 4, "naive", naive=3)
+    rest = scaler.transform(values, offsets, "float64")
+    np.testing.assert_allclose(np.abs(rest[3:] - rest[:-3]).mean(axis=0), 1)
+
+
 def test_where_nothing_stays_nothing():
     values = np.random.default_rng(0).normal([3, -1e9, 0], [2, 5e3, 0], (500, 3))
     offsets = np.array([0, 100, 500])
@@ -129,6 +136,7 @@ def test_a_constant_column_is_exactly_0(value, rows):
     scaler = scaler_of(values)
     np.testing.assert_array_equal(scaled(scaler, values, "float64"), 0)
     np.testing.assert_array_equal(unscaled(scaler, np.zeros((2, 1))), value)
+    assert scaler.deviation == (abs(value) or 1)
 
 
 @pytest.mark.parametrize(
