@@ -41,6 +41,8 @@ def test_an_interrupt_keeps_what_was_learned(interrupt, early_stopping):
     assert forecaster.n_iter_ == 2
     assert forecaster.loss_curve_ == two_epochs.loss_curve_
     assert forecaster.best_loss_ == two_epochs.best_loss_
+    assert not forecaster._memory.values.any()
+    assert not forecaster._memory.steps.any()
     assert np.isfinite(forecaster.predict()).all()
     if early_stopping:
         assert_same_weights(forecaster, two_epochs)
@@ -55,6 +57,21 @@ def test_an_interrupt_before_the_first_epoch_is_over(interrupt):
     assert forecaster.n_iter_ == 0
     assert forecaster.loss_curve_ == []
     assert np.isfinite(forecaster.predict()).all()
+
+
+def test_an_interrupt_during_validation(monkeypatch, engine_class):
+    """The epoch that is not validated does not count."""
+    passes, loss = iter(range(2)), engine_class.loss
+
+    def loss_or_interrupt(self, *arguments):
+        if next(passes, None) is None:
+            raise KeyboardInterrupt
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(engine_class, "loss", loss_or_interrupt)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3"):
+        forecaster = small(max_epochs=9, early_stopping=True).fit(daily())
+    assert len(forecaster.loss_curve_) == len(forecaster.validation_scores_) == 2
 
 
 def test_after_an_interrupt_everything_works(interrupt, monkeypatch):
@@ -132,7 +149,9 @@ def test_after_a_divergence_a_smaller_rate_goes_on():
     options = {"optimizer": "momentum", "learning_rate": 1e-3, "clip_norm": None}
     forecaster = small(**options).fit(daily())
     assert forecaster._memory.values.any()
+    assert forecaster._memory.steps == 2  # one epoch
     with pytest.raises(FloatingPointError, match="learning_rate"):
         forecaster.set_params(learning_rate=1e30).partial_fit(daily())
     assert not forecaster._memory.values.any()
+    assert forecaster._memory.steps == 0
     forecaster.set_params(learning_rate=1e-3).partial_fit(daily())
