@@ -14,8 +14,10 @@ from tsrnn.losses import LOSSES
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.scaling import NORMALIZATIONS
-from tsrnn.schedules import SCHEDULES
+from tsrnn.schedules import SCHEDULES, Plateau
 from tsrnn.training import Examples, Trainer
+
+OVERFITTING = {"early_stopping": True, "learning_rate": 0.3, "lr_schedule": "constant"}
 
 
 def assert_same_weights(one, other):
@@ -161,6 +163,27 @@ def test_plateaus_halve_the_learning_rate(steps):
     assert steps == [1] * 6 + [0.5] * 5 + [0.25]
 
 
+def test_plateaus_are_those_of_the_best_score():
+    plateau = Plateau()
+    for score in (1, 3, 2.9, 2.8, 2.7, 2.6):
+        plateau.note(score)
+    assert plateau(0, 1) == 0.5
+
+
+def test_plateaus_are_those_of_validation(steps):
+    """Where the loss still falls."""
+    options = OVERFITTING | {"lr_schedule": "plateau", "n_iter_no_change": 99, "max_epochs": 20}
+    y = np.random.default_rng(0).normal(size=80)
+    forecaster = small(batch_size=64, **options).fit(y)
+    rates = []
+    for curve in (forecaster.validation_scores_, forecaster.loss_curve_):
+        plateau = Plateau()
+        for score in curve:
+            rates.append(0.3 * plateau(0, 1))
+            plateau.note(score)
+    assert steps == rates[:20] != rates[20:]
+
+
 # Dropout
 
 
@@ -177,8 +200,6 @@ def test_dropout_means_nothing_to_one_layer():
 
 
 # Early stopping
-
-OVERFITTING = {"early_stopping": True, "learning_rate": 0.3, "lr_schedule": "constant"}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -229,6 +250,23 @@ def test_validation_is_the_end_of_the_series():
     options = {"max_epochs": 15, "learning_rate": 0.01, "normalize": "last"}
     forecaster = small(early_stopping=True, **options).fit(y)
     assert forecaster.loss_curve_[-1] < 0.1 < 1 < forecaster.best_loss_
+
+
+def test_scores_are_weighted_means_over_the_windows_set_aside():
+    y, weights = wave(), 1.0 + np.arange(60) % 3
+    still = {"optimizer": "sgd", "learning_rate": 1e-30, "normalize": "last", "dtype": "float64"}
+    forecaster = small(early_stopping=True, **still).fit(y, sample_weight=weights)
+    forecasts = [forecaster.predict(history=y[:end])[0] for end in range(55, 60)]
+    expected = np.average(((forecasts - y[55:]) / y.std()) ** 2, weights=weights[55:])
+    assert forecaster.validation_scores_ == pytest.approx([expected], rel=1e-9)
+
+
+def test_windows_set_aside_are_scored_some_at_a_time(monkeypatch):
+    options = {"early_stopping": True, "dtype": "float64", "validation_fraction": 0.3}
+    at_once = small(**options).fit(daily())
+    monkeypatch.setattr("tsrnn.training._VALIDATION_BATCH", 7)
+    in_parts = small(**options).fit(daily())
+    assert in_parts.validation_scores_ == pytest.approx(at_once.validation_scores_, rel=1e-9)
 
 
 def test_validation_does_not_fall_on_one_step_of_the_season():
