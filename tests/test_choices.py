@@ -38,6 +38,17 @@ def test_default_lookback(n_rows, freq, horizon, lookback):
     assert len(forecaster.predict()) == horizon
 
 
+def test_the_default_lookback_leaves_room_for_lags():
+    forecaster = small(lookback=None, seasonal_lags=[21]).fit(daily())
+    assert forecaster.lookback_ == (60 - 20) // 3
+
+
+def test_the_default_lookback_is_that_of_the_usual_series():
+    parts = [daily(rows).rename("y").rename_axis("ds").reset_index() for rows in (20, 60, 60)]
+    frame = pd.concat([part.assign(unique_id=k) for k, part in enumerate(parts)])
+    assert small(lookback=None).fit(frame).lookback_ == 14
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 def test_one_step_is_one_step_in_both_strategies(cell):
     direct, recursive = (
@@ -114,6 +125,42 @@ def test_parameters_are_named_and_shaped_as_in_pytorch(cell):
             expected[f"bias_ih{suffix}"] = expected[f"bias_hh{suffix}"] = (rows,)
     expected |= {"head.weight": (6, 8), "head.bias": (6,)}
     assert shapes == expected
+
+
+STILL = {"optimizer": "sgd", "learning_rate": 1e-30}  # weights stay where they began
+
+
+@pytest.mark.parametrize("strategy", ["direct", "seq2seq"])
+def test_at_first_an_lstm_forgets_little(strategy):
+    """All biases are 0, but those of the gates that forget."""
+    options = {"cell": "lstm", "num_layers": 2, "strategy": strategy, "horizon": 2}
+    params = small(**options, **STILL).fit(wave()).params_
+    assert ("decoder.bias_ih_l0" in params) == (strategy == "seq2seq")
+    for name, values in params.items():
+        if "bias" in name:
+            wanted = np.zeros(len(values))
+            if "bias_ih" in name:
+                wanted[4:8] = 1
+            np.testing.assert_allclose(values, wanted, atol=1e-20, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_at_first_recurrent_weights_are_orthogonal(cell):
+    params = small(cell=cell, num_layers=2, dtype="float64", **STILL).fit(wave()).params_
+    for layer in (0, 1):
+        for gate in params[f"weight_hh_l{layer}"].reshape(-1, 4, 4):
+            np.testing.assert_allclose(gate @ gate.T, np.eye(4), atol=1e-12)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 1), (3, 2), (40, 20), (70, 32)])
+def test_vectors_of_categories(count, size):
+    """Half as long as there are categories, 32 at most; at first of about the length 1."""
+    y = daily(80)
+    X = pd.DataFrame({"kind": [f"kind {k % count}" for k in range(80)]}, y.index)
+    vectors = small(**STILL).fit(X, y).params_["embedding.0"]
+    assert vectors.shape == (count, size)
+    if count >= 40:
+        assert np.linalg.norm(vectors, axis=1).mean() == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
