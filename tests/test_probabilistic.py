@@ -369,6 +369,16 @@ def test_numbers_of_draws_that_are_none(n_samples):
         small(loss="gaussian").fit(daily()).sample(n_samples)
 
 
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_values_too_large_are_those_of_their_series(strategy):
+    forecaster = small(loss="gaussian", strategy=strategy, horizon=3, **LONG).fit(panel())
+    history = panel()
+    history.loc[history["shop"] == "b", "sales"] *= 1e300
+    for ask in (forecaster.predict, lambda history: forecaster.sample(5, history=history)):
+        with pytest.raises(ValueError, match=says("series 'b' are too large")):
+            ask(history=history)
+
+
 def test_learning_goes_on_in_the_same_units():
     forecaster = small(loss="gaussian").fit(counts())
     with pytest.raises(ValueError, match="other units"):
