@@ -201,6 +201,13 @@ def test_likelihoods_find_the_distribution_that_the_truth_is_from(name):
         assert abs(slope.mean()) < 4 * slope.std() / np.sqrt(slope.size)
 
 
+def test_student_has_five_degrees_of_freedom():
+    """The 95 % quantile is in every table."""
+    assert LOSSES["student_t"]().quantile((1.0, 2.0), 0.95) == pytest.approx(
+        1 + 2 * 2.015, rel=1e-4
+    )
+
+
 # In the kernels
 
 
