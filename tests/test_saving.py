@@ -122,6 +122,8 @@ def lies():
     yield fact("architecture", "decoder", value=1)
     yield fact("architecture", "skip", value=3)
     yield fact("architecture", "skip", value=6)
+    yield fact("architecture", "lags", value=(1,))
+    yield fact("architecture", "lags", value=(7.0,))
     yield fact("architecture", "numbers", value=2)
     yield fact("architecture", "numbers", value=0)
     yield fact("loss", value=["os.system", []])
@@ -141,6 +143,8 @@ def lies():
     yield arrays("history.offsets", lambda offsets: offsets[:1])
     yield arrays("history.targets", lambda targets: targets[:2])
     yield arrays("scaler.mean", lambda mean: mean[:0])
+    yield arrays("scaler.pattern", lambda pattern: pattern[:, :0])
+    yield arrays("scaler.pattern", lambda pattern: pattern * np.nan)
     yield arrays("encoder.mean", lambda mean: mean[:0])
     yield arrays("params.head.weight", lambda weight: weight * np.nan)
     yield arrays("params.head.weight", lambda weight: weight[:, :1])
@@ -151,7 +155,8 @@ def lies():
 
 @pytest.mark.parametrize("lie", list(lies()))
 def test_a_sound_file_that_holds_no_forecaster_is_refused(tmp_path, lie):
-    small(horizon=2).fit(covariates(60), daily()).save(tmp_path / "model")
+    forecaster = small(horizon=2, seasonal_lags=[7], deseasonalize=7)
+    forecaster.fit(covariates(60), daily()).save(tmp_path / "model")
     arrays, facts = read_model(tmp_path / "model")
     lie(arrays, facts)
     write_model(tmp_path / "model", arrays, facts)
@@ -239,6 +244,19 @@ def test_a_shallow_copy_has_weights_of_its_own():
     before = forecaster.predict()
     copy.copy(forecaster).load_params({"head.bias": [9.0]})
     assert forecaster.predict() == before
+
+
+def test_weights_that_were_read_belong_to_the_reader():
+    """Other ones do not change them, nor do they change the forecaster."""
+    forecaster = small().fit(wave())
+    before = forecaster.params_
+    kept = {name: values.copy() for name, values in before.items()}
+    forecaster.load_params({"head.bias": [9.0]}).load_params({"head.bias": [7.0]})
+    for name, values in before.items():
+        np.testing.assert_array_equal(values, kept[name])
+    forecast = forecaster.predict()
+    forecaster.params_["head.bias"][:] = 5
+    assert forecaster.predict() == forecast
 
 
 def test_after_a_divergence_a_forecaster_can_be_saved(tmp_path):
