@@ -164,6 +164,23 @@ def test_frequencies_come_back_and_lead_to_the_same_stamps(offset):
     )
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        dt.datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1),
+        pd.RangeIndex(3, name="n"),
+        pd.CategoricalDtype(list("ba"), ordered=True),
+        pd.CategoricalDtype(list("ba")),
+    ],
+    ids=repr,
+)
+def test_nothing_of_a_value_is_left_out(value):
+    back = through_json(value)
+    assert_same(back, value)
+    for part in ("fold", "ordered", "name", "start", "step"):
+        assert getattr(back, part, None) == getattr(value, part, None)
+
+
 def test_numpy_scalars_become_python_s():
     values = [np.float32(0.1), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.str_("a")]
     assert_same(through_json(values), [float(np.float32(0.1)), -3, 2**64 - 1, True, "a"])
@@ -211,10 +228,13 @@ def test_what_cannot_be_saved_is_named(value, words):
         to_plain(value)
 
 
-def test_a_time_zone_without_a_name_is_refused():
+@pytest.mark.parametrize("ahead", [None, dt.timedelta(seconds=1.5)])
+def test_a_time_zone_without_a_name_is_refused(ahead):
+    """Unless it is a whole number of seconds ahead."""
+
     class Nowhere(dt.tzinfo):
         def utcoffset(self, moment):
-            return None
+            return ahead
 
     with pytest.raises(TypeError, match=says("Time zone", "tz_convert")):
         to_plain(dt.datetime(2024, 1, 1, tzinfo=Nowhere()))
@@ -265,6 +285,12 @@ def test_the_file_is_a_safetensors_file(tmp_path):
     there = np.frombuffer(contents[start + begin : start + end], "<f4")
     np.testing.assert_array_equal(there.reshape(header["of f4"]["shape"]), arrays["of f4"])
     assert start + header["__sha256__"]["data_offsets"][1] == len(contents)
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_numbers_lie_at_multiples_of_eight_bytes(tmp_path, length):
+    write_model(tmp_path / "model", {"a" * length: np.zeros(3)}, {})
+    assert int.from_bytes((tmp_path / "model").read_bytes()[:8], "little") % 8 == 0
 
 
 @pytest.mark.parametrize("dtype", ["object", "U3", "f2", "c16", "M8[ns]", "V3"])
