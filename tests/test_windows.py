@@ -67,6 +67,14 @@ def test_each_series_sets_its_own_end_aside():
     assert training.tolist() == [*range(7), *range(18, 33)]
 
 
+def test_the_one_window_that_validates_is_the_last_of_the_longest_series():
+    """The others leave none out, as none of theirs overlaps it."""
+    starts = starts_of(5, 14, 6, lookback=3, horizon=2)  # 1, 10 and 2 windows
+    training, validation = split_validation(starts, np.array([0, 5, 19, 25]), 1e-3, 2)
+    assert validation.tolist() == [14]
+    assert training.tolist() == [0, *range(5, 13), 19, 20]
+
+
 def test_the_last_windows_validate():
     training, validation = split(100, 0.1, 1)
     assert training.tolist() == list(range(90))
