@@ -338,6 +338,13 @@ def test_networks_larger_than_any_machine(fitted, sizes):
         fitted.set_params(**sizes).fit(daily())
 
 
+def test_all_networks_count(fitted, monkeypatch):
+    """Each of them has 43 parameters."""
+    monkeypatch.setattr("tsrnn.fitting.LARGEST_NETWORK", 100)
+    with pytest.raises(ValueError, match=says("129 parameters", "3 networks", "100 is the most")):
+        fitted.set_params(n_members=3).fit(daily())
+
+
 @pytest.mark.parametrize("size", [2**40, 2**62, 10**30])
 def test_epochs_larger_than_any_machine(fitted, size):
     with pytest.raises(ValueError, match="windows_per_epoch"), at_once():
