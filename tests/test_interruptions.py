@@ -59,6 +59,17 @@ def test_an_interrupt_before_the_first_epoch_is_over(interrupt):
     assert np.isfinite(forecaster.predict()).all()
 
 
+def test_an_interrupt_is_the_end_of_a_refit_too(interrupt):
+    options = {"lr_schedule": "constant", "early_stopping": True}
+    two_epochs = small(max_epochs=2, **options).fit(daily())
+    interrupt(5)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3") as caught:
+        forecaster = small(max_epochs=50, refit=True, **options).fit(daily())
+    assert len(caught) == 1
+    assert forecaster.loss_curve_ == two_epochs.loss_curve_
+    assert_same_weights(forecaster, two_epochs)
+
+
 def test_an_interrupt_during_validation(monkeypatch, engine_class):
     """The epoch that is not validated does not count."""
     passes, loss = iter(range(2)), engine_class.loss
@@ -134,6 +145,18 @@ def test_divergence_with_early_stopping_leaves_the_best_weights():
     best = int(np.argmin(forecaster.validation_scores_))
     shorter = small(max_epochs=best + 1, windows_per_epoch=32, **options).fit(daily())
     assert_same_weights(forecaster, shorter)
+
+
+def test_a_refit_that_diverges_says_so(monkeypatch, engine_class):
+    epochs, train = iter(range(1)), engine_class.train
+
+    def diverge_later(self, *arguments):
+        losses, norms = train(self, *arguments)
+        return losses if next(epochs, None) is not None else losses * np.nan, norms
+
+    monkeypatch.setattr(engine_class, "train", diverge_later)
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        small(early_stopping=True, refit=True).fit(daily())
 
 
 def test_advice_fits_what_was_tried():
