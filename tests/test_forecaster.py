@@ -1,9 +1,15 @@
 """What goes into fit and predict, and what comes out."""
 
+import ast
+import inspect
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from small import daily, daily_frame, rows_at, small, wave
+
+from tsrnn import RNNForecaster
 
 # What may be forecast
 
@@ -371,3 +377,16 @@ def test_features_are_noted():
     assert not hasattr(forecaster, "feature_names_in_")
     assert forecaster.fit(pd.DataFrame(wave(columns=2))).n_features_in_ == 2
     assert not hasattr(forecaster, "feature_names_in_")
+
+
+# What is documented
+
+
+def test_the_documented_defaults_are_those_of_the_signature():
+    told = {}
+    text = inspect.getdoc(RNNForecaster)
+    for listed, default in re.findall(r"^(\w[\w, ]*) : .*default=(.+)$", text, re.MULTILINE):
+        names, value = listed.split(", "), ast.literal_eval(default)
+        told |= zip(names, value if len(names) > 1 else [value], strict=True)
+    parameters = inspect.signature(RNNForecaster).parameters.values()
+    assert told == {parameter.name: parameter.default for parameter in parameters}
