@@ -400,3 +400,9 @@ def test_going_on_refuses_what_it_would_not_heed(changed):
         forecaster.set_params(**changed).partial_fit(daily())
     pd.testing.assert_series_equal(forecaster.predict(), forecast)
     forecaster.set_params(**{name: before}).partial_fit(daily())
+
+
+def test_the_best_loss_is_the_lowest_so_far():
+    forecaster = small().partial_fit(daily()).partial_fit(daily())
+    forecaster.partial_fit(daily() * (-1.0) ** np.arange(60))
+    assert forecaster.best_loss_ == min(forecaster.loss_curve_) < forecaster.loss_curve_[-1]
