@@ -6,6 +6,7 @@ from processes import fingerprint, fit, fit_and_fingerprint, run
 
 import tsrnn
 from tsrnn.kernels.cells import CELLS
+from tsrnn.kernels.dropout import random_bits
 
 DEEP = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
 CASES = {
@@ -81,6 +82,16 @@ def test_a_forecast_does_not_depend_on_the_windows_beside_it(problem, cell, dtyp
     for first, count in ((0, 1), (3, 8), (17, 100), (5, 295)):
         alone = engine.predict({0: batch.windows.batch(first, count)})[0]
         assert alone.tobytes() == together[first : first + count].tobytes()
+
+
+def test_dropout_masks_are_those_of_splitmix64():
+    """Whose first five numbers for the seed 1234567 Rosetta Code lists."""
+    published = [
+        *(6457827717110365317, 3203168211198807973, 9817491932198370423),
+        *(4593380528125082431, 16408922859458223821),
+    ]
+    found = random_bits(np.uint64(1234567), np.arange(1, 6, dtype=np.uint64))
+    assert found.tolist() == [number >> 1 for number in published]
 
 
 def fit_with_skip():
