@@ -205,7 +205,7 @@ def test_weights_follow_their_rows():
     order = np.random.default_rng(0).permutation(len(LONG))
     panel = read_training(LONG.iloc[order], None, ROLES, sample_weight=LONG["y"].to_numpy()[order])
     np.testing.assert_array_equal(panel.weights, panel.targets[:, 0])
-    for weight in ([1.0], -np.ones(16), np.full(16, np.nan)):
+    for weight in ([1.0], -np.ones(16), np.full(16, np.nan), np.full(16, np.inf)):
         with pytest.raises(ValueError, match="sample_weight"):
             read_training(LONG, None, ROLES, sample_weight=weight)
 
