@@ -168,6 +168,10 @@ def test_going_on_needs_the_same_columns():
     for other in (LONG.drop(columns="price"), LONG.assign(z=1)):
         with pytest.raises(ValueError, match=says("covariates known in advance were ['price']")):
             panel.check_same_columns(read_training(other, None, ROLES))
+    for kind in ("past", "static"):
+        roles = Roles(**{f"{kind}_covariates": ["z"]})
+        with pytest.raises(ValueError, match=says(f"{kind} covariates were [], and are now ['z']")):
+            panel.check_same_columns(read_training(LONG.assign(z=1), None, roles))
 
 
 def test_targets_of_a_history_are_found_by_name():
