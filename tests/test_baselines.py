@@ -56,6 +56,10 @@ def test_repeats_the_last_season_past_its_length():
     np.testing.assert_array_equal(seasonal_naive(values, horizon=5, season=3), expected)
 
 
+def test_one_season_is_enough():
+    assert seasonal_naive([3, 1, 4], horizon=4, season=3).tolist() == [3, 1, 4, 3]
+
+
 def test_season_of_one_repeats_the_last_value():
     assert seasonal_naive([3, 1, 4], horizon=2).tolist() == [4, 4]
 
