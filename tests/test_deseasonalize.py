@@ -192,6 +192,11 @@ def test_a_history_with_another_kind_of_index():
         forecaster.predict(history=pd.Series(wave()))
 
 
+def test_a_season_of_one_step_is_none():
+    with pytest.raises(ValueError, match=says("'deseasonalize'", "[2, inf)")):
+        small(deseasonalize=1).fit(daily())
+
+
 @pytest.mark.parametrize("loss", ["smape", "poisson"])
 def test_it_does_not_go_with_losses_of_sizes(loss):
     with pytest.raises(ValueError, match=says("deseasonalize=7", loss, "0 to stay 0")):
