@@ -477,6 +477,11 @@ def test_wrong_parameters_are_refused(options, words):
         CalendarFeatures(**options).fit(rows_at(YEARLY))
 
 
+def test_features_may_be_an_array():
+    names = ["month", "is_month_end"]
+    pd.testing.assert_frame_equal(made(YEARLY, np.array(names)), made(YEARLY, names))
+
+
 def test_a_name_that_is_taken_is_refused():
     calendar_features = CalendarFeatures(["month"]).fit(mixed())
     with pytest.raises(ValueError, match=says("['month_sin']", "rename")):
