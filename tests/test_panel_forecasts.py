@@ -157,6 +157,18 @@ def test_a_plain_series_is_an_unseen_one():
 # Series that are too short
 
 
+def test_what_is_advised_where_series_are_too_short_can_help():
+    frame, short = long_frame(), long_frame({"a": 3, "b": 4})
+    for options, advice in (
+        ({}, "Use a shorter lookback, or short_series='drop' or 'pad'."),
+        ({"short_series": "drop"}, "Use a shorter lookback, or short_series='pad'."),
+    ):
+        with pytest.raises(ValueError, match=says("2 of 2 series are too short", advice)):
+            small(**options).fit(short)
+    with pytest.raises(ValueError, match=says("reads the last 6. Use short_series='drop'")):
+        small().fit(frame).predict(history=short)
+
+
 def test_short_series_are_named():
     frame = long_frame({"a": 60, "b": 8, "c": 9, "d": 2})
     words = says("2 of 4", "'b' has 8 rows", "'d' has 2 rows", "lookback 6 + horizon 3 need 9")

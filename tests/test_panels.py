@@ -126,7 +126,7 @@ def test_a_chosen_target_splits_a_plain_frame():
         (LONG.drop(columns="y"), LONG["y"][:-1], ["X has 16 rows, y has 15"]),
         (LONG.drop(columns="y"), LONG["y"].set_axis(range(1, 17)), ["different indexes"]),
         (LONG, LONG["y"], ["target column 'y'"]),
-        (LONG["y"], LONG["y"], ["Expected 2D array, got 1D", "covariate", "Reshape"]),
+        (LONG["y"], LONG["y"], ["Expected 2D array, got 1D", "covariate", "to_frame()"]),
         (LONG.assign(unique_id=None), None, ["Column 'unique_id' of X is missing in row 0"]),
         (LONG.assign(ds=LONG["ds"].where(LONG.index != 4)), None, ["row 4", "NaT"]),
         (

@@ -202,6 +202,7 @@ def test_a_warm_start_without_a_fit_before_is_a_fit():
         ({"hidden_size": 5}, lambda X: X, r"hidden_size was 4, now 5.*unless warm_start=True"),
         ({"cell": "gru"}, lambda X: X, "cell was rnn_tanh, now gru"),
         ({"horizon": 2}, lambda X: X, "horizon was 1, now 2"),
+        ({"linear_skip": True}, lambda X: X, "shape: lookback of linear_skip was 0, now 6"),
         ({"past_covariates": ["price"]}, lambda X: X, r"past numbers \[\].* now .*'price'"),
         ({}, lambda X: X.drop(columns="shop"), r"known categories .*'shop'.* now"),
         ({}, lambda X: X[X.columns[::-1]], r"\['holiday', 'shop', 'note'\], in this order"),

@@ -51,6 +51,7 @@ def test_what_is_suggested_can_be_fitted(more, horizon):
         {"strategy": "seq2seq"},
         {"strategy": "recursive"},
         {"supervision": "sequence"},
+        {"supervision": "sequence", "burn_in": 40},
         {"lookback": 13},
         {"lookback": 14},
         {"segment_length": 7, "lookback": 21},
@@ -165,6 +166,12 @@ def test_short_series_are_padded():
     forecaster = suggest(frame, 2)
     assert forecaster.short_series == "pad"
     assert "11 rows" in forecaster.why["short_series"]
+
+
+def test_series_that_a_recursive_forecast_can_read_are_not_padded():
+    frame = long_frame({"a": 60, "b": 16, "c": 75})
+    assert suggest(frame, 6, segment_length=None).short_series == "pad"
+    assert suggest(frame, 6, strategy="recursive").short_series == "raise"
 
 
 def test_panels_and_covariates():

@@ -121,11 +121,13 @@ def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: s
     if panel.ids is None:
         rows = f"{panel.n_rows} rows" if panel.n_rows > 1 else "1 sample"
         raise ValueError(f"The {what} is too short: {rows}; {needs}.")
+    ways = ["short_series='pad'"] if short_series == "drop" else ["short_series='drop' or 'pad'"]
+    if what == "series":
+        ways = ["a shorter lookback", *ways]
     listed = ", ".join(f"{panel.label(i)} has {lengths[i]} rows" for i in short[:_SHOWN])
     raise ValueError(
         f"{len(short)} of {panel.n_series} series are too short: {listed}"
-        f"{', ...' * (len(short) > _SHOWN)}; {needs}. Use a shorter lookback, or "
-        "short_series='drop' or 'pad'."
+        f"{', ...' * (len(short) > _SHOWN)}; {needs}. Use {', or '.join(ways)}."
     )
 
 

@@ -105,7 +105,7 @@ class Network:
 
     def check_same(self, architecture: Architecture, n_members: int, n_series: int | None) -> None:
         """Refuse to go on with a network that is no longer the one asked for."""
-        before, now = self.architecture._asdict(), architecture._asdict()
+        before, now = _told(self.architecture), _told(architecture)
         before |= {"n_members": self.n_members, "networks of series": self.n_series}
         now |= {"n_members": n_members, "networks of series": n_series}
         changed = [
@@ -262,6 +262,13 @@ class Network:
     def series_of(self, number: int) -> int:
         """Which series one of the engine's networks belongs to; 0 if they are for all."""
         return number // self.n_members
+
+
+def _told(architecture: Architecture) -> dict[str, Any]:
+    """The architecture in the words of messages."""
+    told = architecture._asdict()
+    told["lookback of linear_skip"] = told.pop("skip")
+    return told | told.pop("columns")._asdict()
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:

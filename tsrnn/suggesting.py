@@ -140,7 +140,7 @@ def choices(
         nature = nature._replace(weekly=False)
     chosen = {"horizon": Choice(horizon, "as asked")}
     segment = _segment(nature, horizon, settled)
-    chosen["lookback"] = _lookback(nature, horizon, segment)
+    chosen["lookback"] = _lookback(nature, horizon, segment, settled.get("burn_in") or 1)
     if segment is None:
         chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
     else:
@@ -148,7 +148,8 @@ def choices(
         chosen["segment_length"] = Choice(
             segment, f"the horizon of {horizon} steps is read and forecast in segments of {segment}"
         )
-    need = (settled.get("lookback") or chosen["lookback"].value) + horizon
+    block = 1 if settled.get("strategy") == "recursive" else horizon
+    need = (settled.get("lookback") or chosen["lookback"].value) + block
     if nature.n_series > 1 and nature.shortest < need:
         why = f"the shortest series has {nature.shortest} rows, {need} are needed"
         chosen["short_series"] = Choice("pad", why)
@@ -207,7 +208,7 @@ def _room(nature: Nature, horizon: int) -> int:
     return max(1, (nature.length - horizon) // 2)
 
 
-def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
+def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> Choice:
     season, length = nature.season, nature.length
     few = nature.windows < _FEW
     seasons = 7 if nature.week and not nature.weekly else 4 if season <= 12 and not few else 2
@@ -221,6 +222,8 @@ def _lookback(nature: Nature, horizon: int, segment: int | None) -> Choice:
         why = f"twice the horizon, which is more than {why}"
     elif nature.found:
         why += " (the season was found in the values: the index tells none)"
+    if steps < least:
+        return Choice(least, f"burn_in reads {least} steps")
     if steps < wanted - unit:
         why += f"; but half of what {length} rows leave at most"
     return Choice(steps, why)
@@ -233,10 +236,9 @@ def _sizes(nature: Nature, segments: bool) -> dict[str, Choice]:
     chosen = {
         "hidden_size": Choice(128 if many else 64 if not few else 32, rows),
         "batch_size": Choice(32 if few else 128, rows),
-        "n_members": Choice(1 if many else 5, f"{rows}: the median of several steadies few"),
     }
-    if many:
-        del chosen["n_members"]
+    if not many:
+        chosen["n_members"] = Choice(5, f"{rows}: the median of several steadies few")
     if segments and not few:
         chosen["dropout"] = Choice(0.2, "SegRNN learns better so")
     return chosen

@@ -385,8 +385,14 @@ def _long_names(parts: _Parts, rows: Rows, roles: Roles) -> tuple | None:
         names = roles.targets
     if len(names) != n_targets:
         names = [f"{names[0]}_{number}" for number in range(n_targets)]
-    keys = [] if rows.ids is None else [roles.id_col]
-    return (*keys, roles.time_col, *names)
+    keys = [roles.time_col] if rows.ids is None else [roles.id_col, roles.time_col]
+    for name in names:
+        if name in keys:
+            raise ValueError(
+                f"{parts.y_name} is called {name!r}, as a column of {parts.x_name} that tells rows "
+                "apart, beside which forecasts would stand; rename it."
+            )
+    return (*keys, *names)
 
 
 # Covariates and histories
