@@ -401,7 +401,10 @@ def test_other_time_zone_is_refused():
     ],
 )
 def test_zones_of_other_libraries_are_known_by_name(zone, same):
-    there, here = DAYS.tz_localize(zone), DAYS.tz_localize(same)
+    try:
+        there, here = DAYS.tz_localize(zone), DAYS.tz_localize(same)
+    except AttributeError:
+        pytest.skip("this pandas cannot use the zones of this dateutil")
     for past, rows in ((there, here), (here, there)):
         target = read(pd.Series(1.0, past[:8]))
         assert steps(target, pd.DataFrame(index=rows[8:])).tolist() == [0, 1]
