@@ -87,6 +87,15 @@ def test_of_many_windows_an_even_part_is_taken(monkeypatch, weighted):
     assert np.abs(found - whole).max() < np.abs(seventh - whole).max() / 3
 
 
+def test_with_weights_four_windows_a_lag_are_taken_at_least(monkeypatch):
+    y, starts, weights = wave(700, 2), np.arange(690), np.ones(700)
+    parts = []
+    for most in (HORIZON, 4 * LOOKBACK * HORIZON):
+        monkeypatch.setattr(linear, "MOST_WINDOWS", most)
+        parts.append(linear.ridge(network(), y, starts, weights)[0])
+    np.testing.assert_array_equal(*parts)
+
+
 def test_runs_along_the_series_start_at_the_model_of_all_windows():
     options = {"linear_skip": True, "lookback": 8, **STILL}
     windows, runs = (
