@@ -136,7 +136,7 @@ def test_infinite_values_are_never_filled(how, column, value, words):
 @pytest.mark.parametrize("column", ["y", "x"])
 def test_a_series_without_any_value(column):
     frame = pd.DataFrame({"unique_id": list("aabb"), "ds": [0, 1] * 2, "y": 1.0, "x": "w"})
-    frame.loc[2:, column] = None
+    frame.loc[1:, column] = None
     with pytest.raises(
         ValueError, match=says(f"Column '{column}' of series 'b' of X has no value")
     ):
@@ -190,3 +190,11 @@ def test_a_static_number_stays_exactly_what_it_is():
     frame.loc[1:97, "size"] = np.nan
     roles = Roles(static_covariates=["size"], missing="interpolate")
     assert (read_training(frame, None, roles).covariates["size"] == 0.1).all()
+
+
+def test_a_large_static_number_is_not_rounded_where_another_column_has_a_gap():
+    size = 2**53 + 1  # no floating-point number
+    frame = pd.DataFrame({"unique_id": "a", "ds": range(99), "y": 1.0, "size": size})
+    frame.loc[50, "y"] = np.nan
+    roles = Roles(static_covariates=["size"], missing="interpolate")
+    assert read_training(frame, None, roles).covariates["size"].tolist() == [size] * 99
