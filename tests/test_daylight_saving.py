@@ -120,3 +120,9 @@ def test_where_clocks_do_not_change(tz):
     past = pd.date_range("2024-03-25", periods=120, freq="h", tz=tz)
     forecast = small(horizon=60).fit(series(past)).predict()
     assert_only(forecast.index, pd.date_range(past[-1], periods=61, freq="h")[1:])
+
+
+def test_business_hours_of_a_clock_that_changes():
+    whole = pd.date_range("2024-03-25", periods=60, freq="bh", tz="Europe/Berlin")
+    forecast = small(horizon=20).fit(series(whole[:40])).predict()
+    assert_only(forecast.index, whole[40:])
