@@ -162,6 +162,13 @@ def test_business_days_are_no_days():
     assert read_history(business[no_weekend], None, panel, ROLES).timeline.step_name == "B"
 
 
+def test_the_longest_series_of_a_history_tells_its_frequency():
+    daily = long_frame(indexes("D", lengths=(60, 60)))
+    forecaster = small(short_series="pad", past_covariates=["price"]).fit(daily)
+    with pytest.raises(ValueError, match=says("history has a row every 0 days 01:00:00", "1 day")):
+        forecaster.predict(history=long_frame(indexes("h", lengths=(40, 3))))
+
+
 def test_going_on_needs_the_same_columns():
     panel = read_training(LONG, None, ROLES)
     panel.check_same_columns(read_training(LONG[:8], None, ROLES))
@@ -172,6 +179,13 @@ def test_going_on_needs_the_same_columns():
         roles = Roles(**{f"{kind}_covariates": ["z"]})
         with pytest.raises(ValueError, match=says(f"{kind} covariates were [], and are now ['z']")):
             panel.check_same_columns(read_training(LONG.assign(z=1), None, roles))
+
+
+@pytest.mark.parametrize("y", [wave(), wave(columns=2)])
+def test_going_on_with_arrays_needs_as_many_columns(y):
+    forecaster = small().fit(wave(columns=2), y)
+    with pytest.raises(ValueError, match="X has 3 features, but RNNForecaster is expecting 2"):
+        forecaster.partial_fit(wave(columns=3), y)
 
 
 def test_targets_of_a_history_are_found_by_name():
@@ -269,6 +283,15 @@ def test_a_target_may_be_called_as_covariates_of_several_levels():
     named, other = (small().fit(X, daily(name=name)) for name in ("p", "sales"))
     ahead = X.set_axis(pd.date_range("2024-03-01", periods=60))[:1]
     assert_series_equal(named.predict(ahead), other.predict(ahead), check_names=False)
+
+
+def test_a_covariate_too_large_for_the_network():
+    X = pd.DataFrame({"past": 1000 + wave(), "price": 3 * np.cos(wave())}, daily().index)
+    forecaster = small(past_covariates=["past"]).fit(X, daily())
+    later = pd.DataFrame({"price": [1e300]}, pd.DatetimeIndex(["2024-03-01"]))
+    about = f"about {X['price'].mean():.3g}"
+    with pytest.raises(ValueError, match=says("'price' has 1e+300 in row 0 of X", about)):
+        forecaster.predict(later)
 
 
 def test_numbers_as_column_names_are_names():
