@@ -129,6 +129,11 @@ def test_messages_say_which_series():
     frame = panel(["north", "west"], [40, 10])
     with pytest.raises(ValueError, match=says("nothing to train on of series 'west'")):
         local(early_stopping=True).fit(frame)
+    gaps = panel(["north", "west"], [40, 30])
+    gaps.loc[gaps.index[40::2], "y"] = np.nan
+    words = says("No window of series 'west' is left", "15 of 30 rows are missing")
+    with pytest.raises(ValueError, match=words):
+        local(missing="mask").fit(gaps)
 
 
 def test_a_series_without_a_network_is_refused():
