@@ -131,6 +131,13 @@ def test_a_walk_is_measured_from_its_last_value_and_noise_from_its_mean():
     assert suggest(noise, 5).normalize == "mean"
 
 
+def test_most_series_of_a_panel_tell_what_all_are_like():
+    frame = long_frame(dict.fromkeys("abcde", 400))
+    values = np.random.default_rng(0).normal(size=(5, 400))
+    values[0] = values[0].cumsum()  # a walk, and noise
+    assert suggest(frame.assign(y=values.ravel()), 5, segment_length=None).normalize == "standard"
+
+
 def test_segments_divide_the_horizon():
     series = hours(60, np.sin(np.arange(24)))
     lengths = {h: suggest(series, h).segment_length for h in (1, 3, 6, 17, 24, 29, 48, 96)}
@@ -138,7 +145,9 @@ def test_segments_divide_the_horizon():
 
 
 def test_few_windows_are_standardised():
-    assert suggest(load_air_passengers(), 12).normalize == "standard"
+    forecaster = suggest(load_air_passengers(), 12)
+    assert forecaster.normalize == "standard"
+    assert (forecaster.segment_length, forecaster.dropout) == (12, 0)
 
 
 def test_several_columns_are_series_of_one_network():
@@ -166,6 +175,8 @@ def test_short_series_are_padded():
     forecaster = suggest(frame, 2)
     assert forecaster.short_series == "pad"
     assert "11 rows" in forecaster.why["short_series"]
+    assert suggest(frame, 2, lookback=9).short_series == "raise"
+    assert suggest(frame, 2, lookback=9, seasonal_lags=[2]).short_series == "pad"
 
 
 def test_series_that_a_recursive_forecast_can_read_are_not_padded():
