@@ -50,6 +50,11 @@ def test_every_form_says_the_same(form, shuffled):
     assert panel.known == ("price",)
 
 
+def test_targets_cannot_be_written_to():
+    for frame in (LONG, LONG[::-1]):
+        assert not read_training(frame, None, ROLES).targets.flags.writeable
+
+
 def test_flat_arrays_hold_each_series_in_the_order_of_time():
     panel = read_training(LONG.sample(frac=1, random_state=1), None, ROLES)
     for number, key in enumerate(panel.ids):
