@@ -425,6 +425,9 @@ def test_fresh_range_index_is_explained():
     target = read(pd.Series(np.ones(10)))
     with pytest.raises(ValueError, match=says("ends at 9", "X.index += 10")):
         steps(target, pd.DataFrame({"a": [1, 2]}))
+    with pytest.raises(ValueError, match=says("not after")) as caught:
+        steps(target, pd.DataFrame(index=pd.RangeIndex(5, 7)))
+    assert "fresh" not in str(caught.value)
     assert steps(target, pd.DataFrame({"a": [1, 2]}, index=[10, 12])).tolist() == [0, 2]
     with pytest.raises(ValueError, match=says("row 1 of X (9)", "not after")):
         steps(target, pd.DataFrame(index=[10, 9]))
