@@ -289,6 +289,7 @@ def test_another_optimizer_begins_anew():
         {"loss": "quantile", "quantiles": np.array([0.1, 0.5, 0.9])},
         {"seasonal_lags": range(7, 9)},
         {"seasonal_lags": np.array([7])},
+        {"seasonal_lags": [1]},  # as long as the horizon
     ],
     ids=str,
 )
