@@ -46,6 +46,11 @@ def test_draws_history_held_out_truth_and_both_forecasts():
     assert drawn["forecast"].tolist() == [[i, i] for i in range(188, 200)]
 
 
+def test_a_series_may_be_held_out_from_its_first_row_on():
+    figure = plot_forecast(*parts(pd.RangeIndex(3 * HORIZON)))
+    assert lines(figure)["held-out truth"][:, 0].tolist() == list(range(2 * HORIZON))
+
+
 def test_without_held_out_rows_only_history_and_forecast():
     series, forecast, _ = parts(pd.RangeIndex(100))
     figure = plot_forecast(series, forecast)
