@@ -41,14 +41,15 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
         training = [sequences(some, origins) for some in training]
     weights = None
     if panel.weights is not None:
-        weights = np.tile(panel.weights, channels)
+        given = np.tile(panel.weights, channels)
+        weights = np.zeros(len(given), network.dtype)
         for (whose, part), learned, validated in zip(parts, training, validation, strict=True):
-            own = weights[part[0] : part[-1]]
+            own = slice(part[0], part[-1])
             both = (learned, origins, "learn from"), (validated, 1, "validate on")
-            for some, run, purpose in both:
-                begun = np.bincount(some + lookback - part[0], minlength=len(own))
-                _make_relative(own, coverage(coverage(begun, run), block), whose, purpose)
-        weights = weights.astype(network.dtype)
+            for some, run, purpose in both:  # of other rows each
+                begun = np.bincount(some + lookback - part[0], minlength=len(given[own]))
+                times = coverage(coverage(begun, run), block)
+                weights[own] += _relative(given[own], times, whose, purpose)
     series = model.rows(panel, model.scaler)
     return Examples(series, training, validation if validate else None, weights, origins, burn_in)
 
@@ -114,16 +115,16 @@ def start_at_linear_model(network: Network, examples: Examples) -> None:
         network.start_at([ridge(network, series, starts, weights) for starts in training])
 
 
-def _make_relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> None:
-    """Bring the mean weight of all forecasts, so many of each row, to 1, in place."""
-    forecast = times > 0
-    if not forecast.any():
-        return
+def _relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> np.ndarray:
+    """Weights whose mean over all forecasts, so many of each row, is 1; 0 where there is none."""
+    relative, forecast = np.zeros(len(weights)), times > 0
     own = weights[forecast]
-    if not own.any():
+    if len(own) and not own.any():
         raise ValueError(
             f"sample_weight is 0 in all {len(own)} rows{whose} that there are to {purpose} "
             f"(of {len(weights)}; the others are not forecast)."
         )
-    own /= own.max()  # then their sum is finite, whatever the unit
-    weights[forecast] = own / np.average(own, weights=times[forecast])
+    if len(own):
+        own = own / own.max()  # then their sum is finite, whatever the unit
+        relative[forecast] = own / np.average(own, weights=times[forecast])
+    return relative
