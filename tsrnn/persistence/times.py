@@ -40,21 +40,17 @@ def zone_name(zone: dt.tzinfo | None) -> str | None:
     """What a time zone is called, whichever library made it; a fixed one by its offset."""
     if zone is None:
         return None
-    name = _key(zone)
-    if name is not None:
-        return name
-    ahead = zone.utcoffset(None)
-    return str(zone if ahead is None else dt.timezone(ahead))
+    told = _told(zone)
+    return told if isinstance(told, str) else str(zone if told is None else dt.timezone(told))
 
 
 def zone_to_plain(zone: dt.tzinfo | None) -> str | int | None:
     """The name of a time zone, or the seconds by which a fixed one is ahead of UTC."""
     if zone is None:
         return None
-    name = _key(zone)
-    if name is not None:
-        return name
-    ahead = zone.utcoffset(None)
+    ahead = _told(zone)
+    if isinstance(ahead, str):
+        return ahead
     if ahead is None or ahead % _SECOND:
         raise TypeError(
             f"Time zone {zone!r} cannot be saved, as it has no name; convert to one that has, for "
@@ -63,8 +59,10 @@ def zone_to_plain(zone: dt.tzinfo | None) -> str | int | None:
     return ahead // _SECOND
 
 
-def _key(zone: dt.tzinfo) -> str | None:
-    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+def _told(zone: dt.tzinfo) -> str | dt.timedelta | None:
+    """The name of a time zone, or by how much a fixed one is ahead of UTC."""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+    return zone.utcoffset(None) if name is None else name
 
 
 def zone_from_plain(plain: Any) -> dt.tzinfo | None:
