@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tsrnn.fitting import lags_of, loss_of, roles_of
+from tsrnn.fitting import block_of, lags_of, loss_of, roles_of
 from tsrnn.frames import Panel, read_training
 
 # So many series of a panel, and last rows of a series, tell what all are like.
@@ -130,11 +130,12 @@ class Choice(NamedTuple):
 
 
 def choices(
-    nature: Nature, horizon: int, settled: Mapping[str, Any], units: str
+    nature: Nature, horizon: int, settled: Mapping[str, Any], units: str, block: int
 ) -> dict[str, Choice]:
     """Parameters for series of this nature, that go with those that are settled.
 
-    ``units`` are those in which the loss measures the series.
+    ``units`` are those in which the loss measures the series, ``block`` the steps that the network
+    forecasts at once.
     """
     if "deseasonalize" in settled or units in ("size", "counts"):
         nature = nature._replace(weekly=False)
@@ -148,7 +149,6 @@ def choices(
         chosen["segment_length"] = Choice(
             segment, f"the horizon of {horizon} steps is read and forecast in segments of {segment}"
         )
-    block = 1 if settled.get("strategy") == "recursive" else horizon
     need = (settled.get("lookback") or chosen["lookback"].value) + block
     if nature.n_series > 1 and nature.shortest < need:
         why = f"the shortest series has {nature.shortest} rows, {need} are needed"
@@ -220,7 +220,7 @@ def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> 
         why = f"twice the horizon, and {_STEPS} steps at least, as no season is known"
     elif 2 * horizon > seasons * season:
         why = f"twice the horizon, which is more than {why}"
-    elif nature.found:
+    if nature.found:
         why += " (the season was found in the values: the index tells none)"
     if steps < least:
         return Choice(least, f"burn_in reads {least} steps")
@@ -287,7 +287,8 @@ class Suggesting:
         panel = read_training(X, y, roles_of(forecaster))
         nature, lead = nature_of(panel, horizon), max(lags_of(forecaster), default=1) - 1
         nature = nature._replace(length=nature.length - lead, shortest=nature.shortest - lead)
-        found = choices(nature, horizon, parameters, loss_of(forecaster).units)
+        units, block = loss_of(forecaster).units, block_of(forecaster)
+        found = choices(nature, horizon, parameters, units, block)
         chosen = {name: each for name, each in found.items() if name not in parameters}
         forecaster.set_params(**{name: each.value for name, each in chosen.items()})
         forecaster.why = {name: each.why for name, each in chosen.items()}
