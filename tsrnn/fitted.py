@@ -37,8 +37,8 @@ class FittedForecaster:
             None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
             What to forecast from, of the same form and frequency as the training data, at least
-            ``history_length_`` rows of each series; columns of a frame, and levels of keys, are
-            found by name. Its series may be new. None: the training data.
+            ``history_length_`` rows of each series; several columns of a frame, and levels of keys,
+            are found by name. Its series may be new. None: the training data.
         X_history : DataFrame or array, default=None
             The covariates of the history's rows, if they are not in it: in the same order, with
             the same index, or as another long frame beside a long one.

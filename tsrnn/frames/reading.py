@@ -317,11 +317,12 @@ def _check_no_leak(
     """Refuse a target that is also known in advance; one without a name may be any column."""
     targets = [None] * values.shape[1] if columns is None else list(columns)
     for label, known in covariates.items():
-        if label in roles.past_covariates or not is_number(known):
+        places = [place for place, name in enumerate(targets) if name in (None, label)]
+        if not places or label in roles.past_covariates or not is_number(known):
             continue
         numbers = known.to_numpy(dtype=np.float64, na_value=np.nan)
-        for name, target in zip(targets, values.T, strict=True):
-            if name in (None, label) and np.array_equal(numbers, target, equal_nan=True):
+        for place in places:
+            if np.array_equal(numbers, values[:, place], equal_nan=True):
                 raise ValueError(
                     f"Column {label!r} of {names[0]} is {names[1]} itself, which is not known in "
                     f"advance. Leave it out: {names[0]}.drop(columns={label!r}); a frame without "
