@@ -402,15 +402,16 @@ def test_other_time_zone_is_refused():
 )
 def test_zones_of_other_libraries_are_known_by_name(zone, same):
     try:
-        there, here = DAYS.tz_localize(zone), DAYS.tz_localize(same)
+        berlin = DAYS.tz_localize("dateutil/Europe/Berlin")
     except AttributeError:
         pytest.skip("this pandas cannot use the zones of this dateutil")
+    there, here = DAYS.tz_localize(zone), DAYS.tz_localize(same)
     for past, rows in ((there, here), (here, there)):
         target = read(pd.Series(1.0, past[:8]))
         assert steps(target, pd.DataFrame(index=rows[8:])).tolist() == [0, 1]
     with pytest.raises(ValueError, match=says("X has time zone Asia/Tokyo", "has Europe/Berlin;")):
         steps(
-            read(pd.Series(1.0, DAYS.tz_localize("dateutil/Europe/Berlin"))),
+            read(pd.Series(1.0, berlin)),
             pd.DataFrame(index=DAYS.tz_localize("Asia/Tokyo")),
         )
 
