@@ -84,13 +84,8 @@ def engine_class(request):
 @pytest.fixture
 def native_call(request):
     """What has a method ``run`` in which their kernels do."""
-    if request.config.getoption("--device") == "cpu":
-        from tsrnn.kernels.cpu.program import Program
-
-        return Program
-    from tsrnn.kernels.cuda.launch import Launch
-
-    return Launch
+    device = request.config.getoption("--device")
+    return importlib.import_module(f"tsrnn.kernels.{device}.program").Program
 
 
 @pytest.fixture

@@ -26,9 +26,11 @@ class Turn(NamedTuple):
     @property
     def settings(self) -> np.ndarray:
         """The optimizer's numbers, in the order of its fields: shape (steps, numbers)."""
-        numbers = [getattr(self.optimizer, field.name) for field in fields(self.optimizer)]
-        columns = [np.broadcast_to(np.float64(number), len(self.seeds)) for number in numbers]
-        return np.stack(columns, axis=1)
+        names = [field.name for field in fields(self.optimizer)]
+        settings = np.empty((len(self.seeds), len(names)))
+        for i, name in enumerate(names):
+            settings[:, i] = getattr(self.optimizer, name)
+        return settings
 
 
 class WindowSet:

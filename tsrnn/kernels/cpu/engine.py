@@ -12,7 +12,7 @@ from tsrnn.kernels.cpu.passes import optimizer_pass
 from tsrnn.kernels.cpu.program import Program
 from tsrnn.kernels.cpu.threads import available_threads
 from tsrnn.kernels.tape import context as c
-from tsrnn.kernels.tape.batches import Kind, calls
+from tsrnn.kernels.tape.batches import Kind, Pace, calls
 from tsrnn.kernels.tape.layout import Layout
 from tsrnn.kernels.windows import Batch, Turn
 
@@ -58,6 +58,7 @@ class Engine:
         self.parameters, self.gradient = self._parameters[:, :count], self._gradient[:, :count]
         self._buffers: dict[object, np.ndarray] = {}
         self._programs: dict[tuple[Kind, int], Program] = {}
+        self._pace = Pace()
         self._in_use = threading.Lock()
 
     def predict(self, batches: dict[int, Batch]) -> np.ndarray:
@@ -157,7 +158,7 @@ class Engine:
             c.MEMORY: addresses(memory)[numbers],
             c.CLIP_NORM: clip.ctypes.data,
         }
-        for batch, steps, some in calls(turns, batch_size):
+        for batch, steps, some in calls(turns, batch_size, self._pace):
             program = self._program(some, loss, True, dropout)
             program.set(fixed | {field: addresses(array, batch) for field, array in rows.items()})
             program.run(steps)

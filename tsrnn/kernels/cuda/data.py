@@ -31,14 +31,14 @@ def window_of(context, row):
 @function
 def read_inputs(arrays, context, call, me, threads):
     """The normalised targets in one row of each window."""
-    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
+    series, state, scratch, starts = arrays.series, arrays.state, arrays.scratch, arrays.starts
     row, rows, targets, width = call[1], call[2], call[3], call[4]
     inputs, panel, first = context[c.WORKSPACE] + call[5], call[6], call[7]
     for e in range(me, rows * targets, threads):
         b, target = split(e, targets)
         window = window_of(context, b)
         n = window * targets + target
-        value = series[(now[context[c.STARTS] + window] + row) * width + target]
+        value = series[(starts[context[c.STARTS] + window] + row) * width + target]
         level = state[context[c.LOCATION] + n]
         scale = state[context[c.INVERSE_SCALE] + n]
         scratch[at(inputs, panel, b, first + target)] = (value - level) * scale
@@ -47,25 +47,25 @@ def read_inputs(arrays, context, call, me, threads):
 @function
 def read_numbers(arrays, context, call, me, threads):
     """Numbers of one row of each window, as they are."""
-    series, scratch, now = arrays.series, arrays.scratch, arrays.now
+    series, scratch, starts = arrays.series, arrays.scratch, arrays.starts
     row, rows, width, source, count = call[1], call[2], call[3], call[4], call[5]
     inputs, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
     for e in range(me, rows * count, threads):
         b, j = split(e, count)
-        start = now[context[c.STARTS] + window_of(context, b)]
+        start = starts[context[c.STARTS] + window_of(context, b)]
         scratch[at(inputs, panel, b, first + j)] = series[(start + row) * width + source + j]
 
 
 @function
 def look_up(arrays, context, call, me, threads):
     """The vector of the category in one row of each window; zeros for an unknown one."""
-    series, scratch, now = arrays.series, arrays.scratch, arrays.now
+    series, scratch, starts = arrays.series, arrays.scratch, arrays.starts
     row, rows, width, source = call[1], call[2], call[3], call[4]
     table, size = context[c.WEIGHTS] + call[5], call[6]
     inputs, panel, first = context[c.WORKSPACE] + call[7], call[8], call[9]
     for e in range(me, rows * size, threads):
         b, j = split(e, size)
-        start = now[context[c.STARTS] + window_of(context, b)]
+        start = starts[context[c.STARTS] + window_of(context, b)]
         category = integer(series[(start + row) * width + source])
         to = at(inputs, panel, b, first + j)
         scratch[to] = 0
@@ -76,13 +76,13 @@ def look_up(arrays, context, call, me, threads):
 @function
 def add_to_table(arrays, context, call, me, threads):
     """The derivatives of the vectors that ``look_up`` found; a thread has a column, in order."""
-    series, scratch, now = arrays.series, arrays.scratch, arrays.now
+    series, scratch, starts = arrays.series, arrays.scratch, arrays.starts
     row, width, source, size = call[1], call[2], call[3], call[5]
     table = context[c.GRADIENT] + call[4]
     derivatives, panel, first = context[c.WORKSPACE] + call[6], call[7], call[8]
     for j in range(me, size, threads):
         for b in range(context[c.COUNT]):
-            start = now[context[c.STARTS] + context[c.FIRST] + b]
+            start = starts[context[c.STARTS] + context[c.FIRST] + b]
             category = integer(series[(start + row) * width + source])
             if category >= 0:
                 scratch[table + category * size + j] += scratch[
@@ -101,7 +101,7 @@ def clear_gradient(arrays, context, call, me, threads):
 @function
 def read_targets(arrays, context, call, me, threads):
     """TARGET: the rows after each window, normalised like it."""
-    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
+    series, state, scratch, starts = arrays.series, arrays.state, arrays.scratch, arrays.starts
     first, ahead, targets, width = call[1], call[2], call[3], call[4]
     positions, outputs = call[5], call[6]
     to, panel, step = context[c.WORKSPACE] + call[7], call[8], call[9]
@@ -110,7 +110,7 @@ def read_targets(arrays, context, call, me, threads):
         b, p = split(before, positions)
         window = context[c.FIRST] + b
         later, target = split(o, targets)
-        point = now[context[c.STARTS] + window] + first + p * ahead + later
+        point = starts[context[c.STARTS] + window] + first + p * ahead + later
         n = window * targets + target
         level = state[context[c.LOCATION] + n]
         scale = state[context[c.INVERSE_SCALE] + n]
@@ -121,7 +121,7 @@ def read_targets(arrays, context, call, me, threads):
 @function
 def read_weights(arrays, context, call, me, threads):
     """WEIGHT: how much the rows after each window count."""
-    series, scratch, now = arrays.series, arrays.scratch, arrays.now
+    series, scratch, starts = arrays.series, arrays.scratch, arrays.starts
     first, ahead, targets = call[1], call[2], call[3]
     positions, outputs = call[4], call[5]
     weight, panel, step = context[c.WORKSPACE] + call[6], call[7], call[8]
@@ -129,14 +129,14 @@ def read_weights(arrays, context, call, me, threads):
         before, o = split(e, outputs)
         b, p = split(before, positions)
         later, _ = split(o, targets)
-        point = now[context[c.STARTS] + context[c.FIRST] + b] + first + p * ahead + later
+        point = starts[context[c.STARTS] + context[c.FIRST] + b] + first + p * ahead + later
         scratch[at(weight + p * step, panel, b, o)] = series[context[c.ROW_WEIGHTS] + point]
 
 
 @function
 def read_lags(arrays, context, call, me, threads):
     """One normalised target in some rows of each window, side by side."""
-    series, state, scratch, now = arrays.series, arrays.state, arrays.scratch, arrays.now
+    series, state, scratch, starts = arrays.series, arrays.state, arrays.scratch, arrays.starts
     first, lags, rows = call[1], call[2], call[3]
     target, targets, width = call[4], call[5], call[6]
     to, panel = context[c.WORKSPACE] + call[7], call[8]
@@ -144,7 +144,7 @@ def read_lags(arrays, context, call, me, threads):
         b, t = split(e, lags)
         window = window_of(context, b)
         n = window * targets + target
-        value = series[(now[context[c.STARTS] + window] + first + t) * width + target]
+        value = series[(starts[context[c.STARTS] + window] + first + t) * width + target]
         level = state[context[c.LOCATION] + n]
         scale = state[context[c.INVERSE_SCALE] + n]
         scratch[at(to, panel, b, t)] = (value - level) * scale

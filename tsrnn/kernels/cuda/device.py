@@ -220,6 +220,7 @@ class Arrays(NamedTuple):
     state: Any
     scratch: Any
     fixed: Any
+    starts: Any
     held: Any
     """Weights, in the block's own memory."""
     partial: Any
@@ -234,8 +235,8 @@ class Kernel:
     Parameters
     ----------
     code : callable
-        ``code(series, state, scratch, fixed, now)``, the first three of numbers of type ``real``,
-        the others of 64-bit integers.
+        ``code(series, state, scratch, fixed, starts, now)``, the first three of numbers of type
+        ``real``, the others of 64-bit integers.
     real : numba type
     """
 
@@ -246,7 +247,7 @@ class Kernel:
     def signature(self) -> Any:
         """Of its arguments."""
         reals, integers = self._real[::1], integer[::1]
-        return types.void(reals, reals, reals, integers, integers)
+        return types.void(reals, reals, reals, integers, integers, integers)
 
     def launch(self, blocks: int, arrays: tuple, held_bytes: int) -> None:
         """On so many blocks, each with so much memory of its own, and wait for the end."""
@@ -374,28 +375,47 @@ def to_device(array: np.ndarray) -> Any:
     return _allocated(lambda: cuda.to_device(np.ascontiguousarray(array)), array.nbytes)
 
 
-def zeros(size: int, dtype: Any) -> Any:
-    """Numbers in the device's memory.
+def empty(size: int, dtype: Any) -> Any:
+    """Numbers in the device's memory, whichever.
 
     Raises
     ------
     MemoryError
         If it is full.
     """
-    if SIMULATED:
-        return cuda.to_device(np.zeros(size, dtype))
     dtype = np.dtype(dtype)
-    array = _allocated(lambda: cuda.device_array(size, dtype), size * dtype.itemsize)
-    _on(_clear, -(-size // (THREADS * _CLEARED)))(array)
-    return array
+    return _allocated(lambda: cuda.device_array(size, dtype), size * dtype.itemsize)
+
+
+def write(on_device: Any, array: np.ndarray) -> None:
+    """Other numbers into the first places of memory that is there."""
+    _places(on_device, 0, array.size).copy_to_device(array)
+
+
+def read(on_device: Any, place: int, size: int) -> np.ndarray:
+    """Numbers from a place on."""
+    return _places(on_device, place, size).copy_to_host()
+
+
+def clear(on_device: Any, size: int) -> None:
+    """Zeros in the first places."""
+    if SIMULATED:  # quicker than its threads
+        write(on_device, np.zeros(size, on_device.dtype))
+    else:
+        _on(_clear, -(-size // (THREADS * _CLEARED)))(on_device, size)
+
+
+def _places(on_device: Any, place: int, size: int) -> Any:
+    """Some of them; numba-cuda takes its time to tell that they are all."""
+    return on_device if size == on_device.size else on_device[place : place + size]
 
 
 _CLEARED = 64  # numbers by each thread
 
 
 @cuda.jit
-def _clear(array):
-    for i in range(cuda.grid(1), len(array), cuda.gridsize(1)):
+def _clear(array, size):
+    for i in range(cuda.grid(1), size, cuda.gridsize(1)):
         array[i] = 0
 
 

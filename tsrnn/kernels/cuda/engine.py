@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from tsrnn.kernels.architecture import Architecture
-from tsrnn.kernels.cuda.device import check, to_device
-from tsrnn.kernels.cuda.launch import Launch
+from tsrnn.kernels.cuda.device import check, read, to_device
+from tsrnn.kernels.cuda.memory import Buffer, Scratch
 from tsrnn.kernels.cuda.operations import SIZES
 from tsrnn.kernels.cuda.program import Program
-from tsrnn.kernels.tape.batches import Kind, calls
+from tsrnn.kernels.cuda.session import Session
+from tsrnn.kernels.tape import context as c
+from tsrnn.kernels.tape.batches import Kind, Pace, calls
 from tsrnn.kernels.tape.layout import Layout
 from tsrnn.kernels.windows import Batch, Turn
 
@@ -21,8 +23,8 @@ class Engine:
     """Some networks of one architecture, each with parameters of its own, on a GPU.
 
     One network's batch is spread over blocks of threads. Several networks have a block each.
-    Parameters live in the memory of the machine: they go to the device with a launch, which is a
-    number of training steps as a rule, and come back with it.
+    Parameters live in the memory of the machine: for an epoch of training they go to the device,
+    and come back.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ class Engine:
         self.parameters = self._parameters[:, : self.layout.n_parameters]
         self.gradient = np.zeros_like(self.parameters)
         self._programs: dict[tuple, Program] = {}
+        self._scratch, self._buffers = Scratch(dtype), (Buffer(dtype), Buffer(np.int64))
         self._series: tuple[Any, Any, Any] | None = None
+        self._pace = Pace()
         self._in_use = threading.Lock()
 
     def predict(self, batches: dict[int, Batch]) -> np.ndarray:
@@ -61,27 +65,29 @@ class Engine:
         """
         with self._in_use:
             self._series = None  # rows to forecast from are written on, block by block
-            launch = self._launch(self._program(batches), batches)
-            launch.forecast()
-            launch.run(self._series_of(batches))
-        return launch.returned("predictions")
+            program, session = self._program(batches), self._session(batches)
+            session.forecast(program.kind.forecast_shape(self.architecture))
+            self._run(session, program, batches)
+            return session.read(c.PREDICTIONS)[0]
 
     def loss(self, batches: dict[int, Batch], loss) -> np.ndarray:
         """Mean loss over windows, steps and targets, by network."""
-        launch = self._launch(self._program(batches, loss), batches)
-        launch.learn(loss)
-        launch.run(self._series_of(batches))
-        return launch.returned("losses")[:, 0]
+        session = self._session(batches)
+        session.learn(loss)
+        self._run(session, self._program(batches, loss), batches)
+        return session.read(c.STEP_LOSSES)[0][:, 0].astype(float)
 
     def loss_and_gradient(
         self, batches: dict[int, Batch], loss, dropout: float = 0.0, seed: int = 0
     ) -> np.ndarray:
         """Mean losses; gradients are left in ``gradient``. ``seed`` chooses the dropout masks."""
-        launch = self._launch(self._program(batches, loss, True, dropout), batches)
-        launch.learn(loss, dropout, np.full((len(batches), 1), seed))
-        launch.run(self._series_of(batches))
-        self.gradient[[*batches], : self.layout.n_trainable] = launch.derivatives()
-        return launch.returned("losses")[:, 0]
+        program, session = self._program(batches, loss, True, dropout), self._session(batches)
+        session.learn(loss, dropout, np.full((len(batches), 1), seed))
+        self._run(session, program, batches)
+        count, scratch = self.layout.n_trainable, self._scratch.of(program)
+        for number, place in zip(batches, program.derivatives, strict=True):
+            self.gradient[number, :count] = read(scratch, place, count)
+        return session.read(c.STEP_LOSSES)[0][:, 0].astype(float)
 
     def optimizer_memory(self, optimizer, remembered: np.ndarray | None = None) -> np.ndarray:
         """What an optimizer remembers of each network: zeros, or what it did before."""
@@ -105,24 +111,29 @@ class Engine:
         numbers, optimizer = [*turns], type(next(iter(turns.values())).optimizer)
         settings = np.stack([turn.settings for turn in turns.values()])
         seeds = np.stack([turn.seeds for turn in turns.values()])
-        losses, norms = np.full((2, *seeds.shape), np.nan)
-        for batch, steps, some in calls(turns, batch_size):
-            part = slice(batch, batch + steps)
-            program = self._program(some, loss, True, dropout, optimizer)
-            launch = self._launch(program, some, steps)
-            launch.learn(loss, dropout, seeds[:, part])
-            launch.optimize(memory[numbers], settings[:, part], clip_norm)
-            launch.run(self._series_of(some))
-            memory[numbers] = launch.returned("memory")
-            self._parameters[numbers] = launch.returned("parameters")
-            losses[:, part], norms[:, part] = map(launch.returned, ("losses", "norms"))
-            if not np.isfinite(losses[:, part] + norms[:, part]).all():
-                break
-        return losses, norms
+        session = self._session(
+            {number: turn.windows.batch() for number, turn in turns.items()}, batch_size
+        )
+        session.optimize([memory[number] for number in numbers], settings, clip_norm)
+        session.learn(loss, dropout, seeds)
+        try:
+            for batch, steps, some in calls(turns, batch_size, self._pace):
+                program = self._program(some, loss, True, dropout, optimizer)
+                self._run(session, program, some, batch, steps)
+                losses, norms = session.read(c.STEP_LOSSES, c.STEP_NORMS)
+                if not np.isfinite((losses + norms)[:, : batch + steps]).all():
+                    break
+        finally:  # what has been learned until Ctrl-C
+            if session.sent:
+                learned = session.read(c.PARAMETERS, c.MEMORY)
+                self._parameters[numbers], memory[numbers] = learned
+        return losses.astype(float), norms.astype(float)
 
     def release(self) -> None:
         """Memory of the device; what comes next takes its own."""
         self._programs.clear()
+        for each in (self._scratch, *self._buffers):
+            each.release()
         self._series = None
 
     def _program(
@@ -143,8 +154,12 @@ class Engine:
             )
         return self._programs[key]
 
-    def _launch(self, program: Program, batches: dict[int, Batch], steps: int = 1) -> Launch:
-        return Launch(program, self._parameters[[*batches]], [*batches.values()], steps)
+    def _session(self, batches: dict[int, Batch], batch_size: int | None = None) -> Session:
+        parameters = [self._parameters[number] for number in batches]
+        return Session(self._buffers, parameters, [*batches.values()], batch_size)
+
+    def _run(self, session: Session, program: Program, batches: dict[int, Batch], *which) -> None:
+        session.run(program, self._scratch.of(program), self._series_of(batches), *which)
 
     def _series_of(self, batches: dict[int, Batch]) -> Any:
         """The rows of all series, and their weights, on the device, where they stay."""

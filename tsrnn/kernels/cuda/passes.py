@@ -170,7 +170,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
         predicted, target, weight = ws + call[4], ws + call[5], ws + call[6]
         scale, panel, step = ws + call[7], call[8], call[9]
         row = panels * LANES
-        total = real(0)
+        total, factor = real(0), real(1) / real(context[c.VALUE_COUNT])
         values = cuda.local.array(size, real)
         for e in range(me, positions * windows * row, threads):
             before, j = split(e, row)
@@ -187,7 +187,7 @@ def loss_pass(loss: type, settings: int, weighted: bool, real):
             values[size - 4] = scratch[target + here]
             values[size - 3] = scratch[scale + here]
             values[size - 2] = scratch[weight + here]
-            values[size - 1] = state[context[c.LOSS_FACTOR]]
+            values[size - 1] = factor
             apply(values)
             total += values[0]
             for i in range(count):

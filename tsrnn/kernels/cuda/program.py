@@ -1,16 +1,21 @@
 """A network recorded for batches of one kind, and where everything lies in the device's arrays.
 
 - ``series``: the rows of all series, then their weights;
-- ``state``: what goes to the device and comes back with every launch: parameters, what the
-  optimizer remembers, locations and scales of windows, settings, losses, norms, forecasts;
+- ``state``: what a session sends and reads: parameters, what the optimizer remembers, locations and
+  scales of windows, settings, losses, norms, forecasts;
 - ``scratch``: what stays there: matrices of tiles, packed weights, gradients, sums;
-- ``fixed``: tapes and index maps; ``now``: contexts, starts of windows, seeds.
+- ``fixed``: tapes and index maps; ``starts``: of the session's windows, and seeds;
+- ``now``: contexts, and what blocks count by.
 """
+
+import math
+from typing import Any
 
 import numpy as np
 
 from tsrnn.kernels.cuda import device
-from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, real_of, to_device, zeros
+from tsrnn.kernels.cuda.device import THREADS, TILE_ROWS, Kernel, real_of, to_device, write
+from tsrnn.kernels.cuda.memory import ALIGNMENT, Plan
 from tsrnn.kernels.cuda.operations import code_of
 from tsrnn.kernels.cuda.passes import optimizer_pass
 from tsrnn.kernels.cuda.steps import steps_kernel
@@ -25,7 +30,6 @@ from tsrnn.kernels.tape.workspace import Workspace
 _OWN_BLOCK = 4 * TILE_ROWS  # windows in a tile of a network that has a block to itself
 _CREW_ROWS = 8 * TILE_ROWS  # the most windows in a tile of a crew
 _CACHED = 128 * 1024  # bytes of weights that a block finds in its own cache again at each step
-_ALIGNMENT = 32  # numbers
 
 _kernels: list["Compiled"] = []
 
@@ -72,20 +76,6 @@ def crew_size(layout: Layout, dtype) -> int:
     return max(sizes) if most > _CACHED else 1
 
 
-class Plan:
-    """Where parts of an array begin."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def place(self, numbers: int, times: int = 1) -> np.ndarray:
-        """Room for some numbers, so many times; where each begins."""
-        stride = round_up(numbers, _ALIGNMENT)
-        starts = self.size + stride * np.arange(times)
-        self.size += stride * times
-        return starts
-
-
 class Program:
     """Tapes and contexts of batches of one kind.
 
@@ -113,12 +103,22 @@ class Program:
         wanted = kind.networks if self.several else self.tiles * self.crew
         most = self.compiled.kernel.most_blocks(self.held_bytes)
         self.blocks = min(wanted, most // self.crew * self.crew)
-        self.contexts = np.zeros((kind.networks if self.several else self.blocks, c.SIZE), np.int64)
+        shape = kind.networks if self.several else self.blocks, c.SIZE
+        self._now = np.zeros(math.prod(shape) + self._barriers, np.int64)
+        self.contexts = self._now[: math.prod(shape)].reshape(shape)
+        self._set_barriers()
         self._place_fixed([tape.finish(self.compiled.codes) for tape in tapes])
-        self._place_scratch(workspace, dtype)
+        self._place_scratch(workspace)
+        self.set({c.VALUE_COUNT: kind.values(layout.architecture)})
         self.set({c.NETWORKS: kind.networks, c.WINDOWS: kind.count, c.CREW: self.crew})
         self.set({c.TILES: self.tiles, c.TILE_SIZE: rows, c.COLLECT: int(kind.training)})
-        self.set({c.LOCATION_STEP: kind.count * layout.architecture.columns.targets})
+        self._on_device = to_device(self._now)
+
+    def run(self, series: Any, state: Any, scratch: Any, starts: Any) -> None:
+        """Do it, with these arrays on the device, and wait for the end."""
+        write(self._on_device, self._now)
+        arrays = series, state, scratch, self._fixed, starts, self._on_device
+        self.compiled.kernel.launch(self.blocks, arrays, self.held_bytes)
 
     def _tile_rows(self) -> int:
         """Windows in a full tile: so many that all crews have one, within limits."""
@@ -140,20 +140,21 @@ class Program:
         ]
 
     @property
-    def barriers(self) -> int:
+    def _barriers(self) -> int:
         """Numbers that blocks count by, all of them and each crew, in lines of the cache."""
-        return (1 + self.blocks // self.crew) * _ALIGNMENT
+        return (1 + self.blocks // self.crew) * ALIGNMENT
 
-    def set_barriers(self, first: int) -> None:
+    def _set_barriers(self) -> None:
         """Where they begin."""
         crews = np.arange(len(self.contexts)) // self.crew
-        self.contexts[:, c.BARRIER] = first
-        self.contexts[:, c.CREW_BARRIER] = first + (1 + crews) * _ALIGNMENT
+        self.contexts[:, c.BARRIER] = self.contexts.size
+        self.contexts[:, c.CREW_BARRIER] = self.contexts.size + (1 + crews) * ALIGNMENT
 
     def set(self, fields: dict) -> None:
-        """Fields of all contexts: one number, or one for each network."""
+        """Fields of all contexts: a number, or one of each network."""
         for field, numbers in fields.items():
-            self.contexts[:, field] = numbers
+            alike = isinstance(numbers, np.ndarray) and not self.several
+            self.contexts[:, field] = numbers[0] if alike else numbers
 
     def _place_fixed(self, tapes: list[np.ndarray]) -> None:
         layout = self.layout
@@ -169,13 +170,13 @@ class Program:
             own[:, [c.LAST_TAPE, c.LAST_TAPE_LENGTH]] = places[last], len(tapes[last])
         self.set({c.SOURCES: sources, c.PACKED_SIZE: len(layout.sources), c.SUMS: sums})
         self.set({c.GRADIENT_OF: gradient_of, c.TRAINABLE_COUNT: layout.n_trainable})
-        self.fixed = to_device(np.concatenate(parts).astype(np.int64))
+        self._fixed = to_device(np.concatenate(parts).astype(np.int64))
 
-    def _place_scratch(self, workspace: Workspace, dtype) -> None:
+    def _place_scratch(self, workspace: Workspace) -> None:
         """A tile's matrices for each crew; the rest for each network, or block that has some."""
         plan, layout = Plan(), self.layout
         writers, row = self.blocks if self.several else 1, np.arange(len(self.contexts))
-        gradient = round_up(layout.gradient_size, _ALIGNMENT) if self.kind.training else 0
+        gradient = round_up(layout.gradient_size, ALIGNMENT) if self.kind.training else 0
         self.set({c.GRADIENT_SIZE: gradient})
         workspaces = plan.place(workspace.size, self.blocks // self.crew)
         self.contexts[:, c.WORKSPACE] = workspaces[row // self.crew % len(workspaces)]
@@ -183,9 +184,9 @@ class Program:
             c.WEIGHTS: plan.place(len(layout.sources), writers),
             c.GRADIENTS: plan.place(self.tiles * gradient, writers),
             c.LOSSES: plan.place(self.tiles * THREADS, writers),
-            c.SQUARE: plan.place(self.blocks, writers),
+            c.SQUARE: plan.place(-(-layout.n_trainable // THREADS), writers),
         }.items():
             self.contexts[:, field] = places[row % len(places)]
         self.derivatives = plan.place(layout.n_trainable, self.kind.networks)
-        self.set({c.DERIVATIVES: self.derivatives if self.several else self.derivatives[0]})
-        self.scratch = zeros(plan.size, dtype)  # padding is 0 and stays so
+        self.set({c.DERIVATIVES: self.derivatives})
+        self.scratch_size = plan.size  # zeros at first: padding stays so

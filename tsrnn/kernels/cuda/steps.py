@@ -32,7 +32,7 @@ PARTIAL_LENGTH = THREADS // LANES * TILE  # a tile of a product for each warp
 
 
 def steps_kernel(operations: list[Callable], update: Callable | None, real) -> Callable:
-    """``steps(series, state, scratch, fixed, now)``: what a launch does.
+    """``steps(series, state, scratch, fixed, starts, now)``: what a launch does.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
     replay = _replay(operations)
     end = _end(update, real)
 
-    def steps(series, state, scratch, fixed, now):
+    def steps(series, state, scratch, fixed, starts, now):
         me, rank, team = cuda.threadIdx.x, cuda.blockIdx.x, cuda.gridDim.x
         context = pointer(cuda.shared.array(CONTEXT_LENGTH, integer), 0)
         call = pointer(cuda.shared.array(CALL_LENGTH, integer), 0)
@@ -54,7 +54,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         held = pointer(cuda.shared.array(0, real), 0)  # as large as the launch says
         partial = pointer(cuda.shared.array(PARTIAL_LENGTH, real), 0)
         floats = pointer(series, 0), pointer(state, 0), pointer(scratch, 0)
-        arrays = Arrays(*floats, pointer(fixed, 0), held, partial, now)
+        arrays = Arrays(*floats, pointer(fixed, 0), pointer(starts, 0), held, partial, now)
         several = now[c.NETWORKS] > 1
         for number in range(rank if several else 0, now[c.NETWORKS], team):
             row = number if several else rank
@@ -64,7 +64,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
             own_rank, own_team = (0, 1) if several else (rank, team)
             for step in range(context[c.STEPS]):
                 if me == 0:
-                    _go_to(context, now, step)
+                    _go_to(context, starts, step)
                 cuda.syncthreads()
                 _pack(arrays, context, own_rank * THREADS + me, own_team * THREADS)
                 sync(now, context[c.BARRIER], own_team)
@@ -147,10 +147,10 @@ def _branches(operations: list[Callable]) -> Callable:
 
 
 @function
-def _go_to(context, now, step):
+def _go_to(context, starts, step):
     """Points from the batch before to that of ``step``."""
     if context[c.DROPOUT_LIMIT]:
-        context[c.DROPOUT_SEED] = now[context[c.SEEDS] + step]
+        context[c.DROPOUT_SEED] = starts[context[c.SEEDS] + step]
     if step > 0:
         context[c.STARTS] += context[c.WINDOWS]
         context[c.LOCATION] += context[c.LOCATION_STEP]
@@ -179,8 +179,8 @@ def _pack(arrays, context, me, threads):
 def _end(update: Callable | None, real) -> Callable:
     """After all tiles: losses, gradients and their norm, perhaps a step of the optimizer.
 
-    False if there is no next step. Sums are taken in an order that depends on the size of the team
-    alone, so the same device gives the same bits every time.
+    False if there is no next step. Sums are taken in the same order however many blocks there are,
+    so the same device gives the same bits every time.
     """
     collect = _collect(real)
 
@@ -196,14 +196,15 @@ def _end(update: Callable | None, real) -> Callable:
         if not context[c.STEP_LOSSES]:
             return True
         loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
-        loss *= state[context[c.LOSS_FACTOR]]
+        loss /= real(context[c.VALUE_COUNT])
         if rank == 0 and me == 0:
             state[context[c.STEP_LOSSES] + step] = loss
         if not context[c.COLLECT]:
             return True
         collect(arrays, context, sums, rank, team, me)
         sync(arrays.now, context[c.BARRIER], team)
-        norm = root(_block_sum(scratch, context[c.SQUARE], team, sums, me))
+        shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
+        norm = root(_block_sum(scratch, context[c.SQUARE], shares, sums, me))
         if context[c.OPTIMIZE] == 0:
             return True
         if rank == 0 and me == 0:
@@ -244,22 +245,22 @@ def _sum_of(sums, me):
 
 
 def _collect(real) -> Callable:
-    """Sums the tiles' gradients, in order; and the squares of this block's share."""
+    """Sums the tiles' gradients, in order; and the squares of as many as a block has threads."""
 
     @function
     def collect(arrays, context, sums, rank, team, me):
         scratch, fixed = arrays.scratch, arrays.fixed
-        square = real(0)
-        for i in range(rank * THREADS + me, context[c.TRAINABLE_COUNT], team * THREADS):
-            place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]
-            slope = real(0)
-            for tile in range(context[c.TILES]):
-                slope += scratch[place + tile * context[c.GRADIENT_SIZE]]
-            scratch[context[c.DERIVATIVES] + i] = slope
-            square += slope * slope
-        sums[me] = square
-        square = _sum_of(sums, me)
-        if me == 0:
-            scratch[context[c.SQUARE] + rank] = square
+        shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
+        for share in range(rank, shares, team):
+            i, slope = share * THREADS + me, real(0)
+            if i < context[c.TRAINABLE_COUNT]:
+                place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]
+                for tile in range(context[c.TILES]):
+                    slope += scratch[place + tile * context[c.GRADIENT_SIZE]]
+                scratch[context[c.DERIVATIVES] + i] = slope
+            sums[me] = slope * slope
+            square = _sum_of(sums, me)
+            if me == 0:
+                scratch[context[c.SQUARE] + share] = square
 
     return collect

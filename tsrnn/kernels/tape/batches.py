@@ -54,18 +54,34 @@ class Kind(NamedTuple):
         return math.prod(self.forecast_shape(architecture)) // architecture.numbers
 
 
-def calls(turns: dict[int, Turn], batch_size: int) -> Iterator[tuple[int, int, dict[int, Batch]]]:
+class Pace:
+    """How many batches an engine goes through in a call; it begins with one."""
+
+    def __init__(self) -> None:
+        self.batches = 1
+
+    def note(self, batches: int, seconds: float) -> None:
+        """How long a call took."""
+        if seconds > _SECONDS_IN_A_CALL:
+            self.batches = max(1, batches // 2)
+        elif batches == self.batches:
+            self.batches *= 2
+
+
+def calls(
+    turns: dict[int, Turn], batch_size: int, pace: Pace
+) -> Iterator[tuple[int, int, dict[int, Batch]]]:
     """Calls that go through all batches of some turns; the last batch may be a small one.
 
     Yields the first batch, the number of batches, and the first one of each network.
     """
     windows = len(next(iter(turns.values())).windows)
-    full, batches, batch, at_once = windows // batch_size, -(-windows // batch_size), 0, 1
+    full, batches, batch = windows // batch_size, -(-windows // batch_size), 0
     while batch < batches:
-        steps = max(1, min(at_once, full - batch))
+        steps = max(1, min(pace.batches, full - batch))
         first = batch * batch_size
         count = min(batch_size, windows - first)
         start = time.perf_counter()
         yield batch, steps, {n: turn.windows.batch(first, count) for n, turn in turns.items()}
-        quick = time.perf_counter() - start < _SECONDS_IN_A_CALL
-        at_once, batch = 2 * at_once if quick else max(1, at_once // 2), batch + steps
+        pace.note(steps, time.perf_counter() - start)
+        batch += steps

@@ -84,9 +84,7 @@ workers of a network stands in each one's context, and is read from the first's.
     OPTIMIZER_FIELDS,
     CLIP_NORM,
     SHRINK,
-    # Where a GPU finds numbers that the CPU works out itself: what slopes, and the sum of a loss,
-    # are multiplied by; what passes dropout
-    LOSS_FACTOR,
+    # Where a GPU finds a number that the CPU works out itself: what passes dropout is multiplied by
     DROPOUT_GROWTH,
     # Where its blocks count how many have come to a place where they wait for each other; how many
     # there are in a crew (see ``recorder``), and where that counts
@@ -94,6 +92,6 @@ workers of a network stands in each one's context, and is read from the first's.
     CREW,
     CREW_BARRIER,
     SIZE,
-) = range(67)
+) = range(66)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)

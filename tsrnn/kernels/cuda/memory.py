@@ -1,0 +1,127 @@
+"""What lies in the memory of the device, and where."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tsrnn.kernels.cuda.device import clear, empty, read, write
+from tsrnn.kernels.tape.layout import round_up
+
+ALIGNMENT = 32  # numbers: what blocks write side by side lies in lines of the cache of its own
+
+
+class Plan:
+    """Where the parts of an array begin."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def place(self, numbers: int, times: int = 1) -> np.ndarray:
+        """Room for some numbers, so many times; where each begins."""
+        stride = round_up(numbers, ALIGNMENT)
+        starts = self.size + stride * np.arange(times)
+        self.size += stride * times
+        return starts
+
+
+class _Part(NamedTuple):
+    """A row of numbers for each network."""
+
+    values: Sequence[np.ndarray]
+    places: np.ndarray
+    stride: int
+
+
+class Buffer:
+    """Memory of the device that grows with what is asked for, and is used again."""
+
+    def __init__(self, dtype: Any):
+        self._dtype, self._memory, self._host = np.dtype(dtype), None, np.zeros(0, dtype)
+
+    def room(self, size: int) -> Any:
+        """For so many numbers at least, whichever they are."""
+        if self._memory is None or self._memory.size < size:
+            self._memory = None  # what there was makes room
+            self._memory = empty(size, self._dtype)
+        return self._memory
+
+    def host(self, size: int) -> np.ndarray:
+        """For so many numbers, here, to be sent: a system clears new memory, which takes longer."""
+        if self._host.size < size:
+            self._host = np.zeros(size, self._dtype)
+        return self._host[:size]
+
+    def release(self) -> None:
+        """Give it back."""
+        self._memory, self._host = None, np.zeros(0, self._dtype)
+
+
+class Scratch(Buffer):
+    """The same for programs, one at a time, each of which finds zeros when it takes over."""
+
+    def of(self, program: Any) -> Any:
+        """As it was if no other program has had it since, else zeros."""
+        memory = self.room(program.scratch_size)
+        if self._owner is not program:
+            clear(memory, program.scratch_size)
+            self._owner = program
+        return memory
+
+    def release(self) -> None:
+        """Give it back."""
+        super().release()
+        self._owner = None
+
+    _owner: Any = None
+
+
+class _Part(NamedTuple):
+    """A row of numbers for each network."""
+
+    values: Sequence[np.ndarray]
+    places: np.ndarray
+    stride: int
+
+
+class Parts:
+    """An array that is put together here, sent to the device, and read there part by part.
+
+    Parts go by the field of the context that says where they are (see ``tape.context``).
+    """
+
+    def __init__(self, buffer: Buffer):
+        self._buffer, self._plan = buffer, Plan()
+        self._parts: dict[int, _Part] = {}
+
+    def add(self, field: int, values: Sequence[np.ndarray], stride: int = 0) -> np.ndarray:
+        """Numbers of each network, ``stride`` from a batch to the next; where each's lie."""
+        places = self._plan.place(values[0].size, len(values))
+        self._parts[field] = _Part(values, places, stride)
+        return places
+
+    def fields(self, batch: int) -> dict[int, np.ndarray]:
+        """Where each network finds each part at a batch."""
+        return {field: part.places + batch * part.stride for field, part in self._parts.items()}
+
+    def send(self) -> None:
+        """To the device, all of it."""
+        flat = self._buffer.host(self._plan.size)
+        for values, places, _ in self._parts.values():
+            for place, own in zip(places, values, strict=True):
+                flat[place : place + own.size].reshape(own.shape)[...] = own
+        self.on_device = self._buffer.room(flat.size)
+        write(self.on_device, flat)
+
+    def read(self, *fields: int) -> list[np.ndarray]:
+        """Parts as they are now, each of all networks; one copy, with what lies between them."""
+        parts = [self._parts[field] for field in fields]
+        sizes = [round_up(part.values[0].size, ALIGNMENT) * len(part.places) for part in parts]
+        starts = [part.places[0] for part in parts]
+        first, end = min(starts), max(np.add(starts, sizes))
+        numbers = read(self.on_device, first, end - first)
+        found = []
+        for (values, places, _), start, size in zip(parts, starts, sizes, strict=True):
+            rows = numbers[start - first : start - first + size].reshape(len(places), -1)
+            found.append(rows[:, : values[0].size].reshape(-1, *values[0].shape))
+        return found
