@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -242,6 +243,7 @@ class Kernel:
 
     def __init__(self, code: Callable, real: Any):
         self._code, self._real, self._kernel = code, real, None
+        self._compiling = threading.Lock()
 
     @property
     def signature(self) -> Any:
@@ -251,7 +253,8 @@ class Kernel:
 
     def launch(self, blocks: int, arrays: tuple, held_bytes: int) -> None:
         """On so many blocks, each with so much memory of its own, and wait for the end."""
-        _on(self._compiled(), blocks, held_bytes)(*arrays)
+        launched = _on(self._compiled(), blocks, held_bytes)
+        _with_room(lambda: launched(*arrays), "to run this")
         cuda.synchronize()
 
     def most_blocks(self, held_bytes: int) -> int:
@@ -273,16 +276,34 @@ class Kernel:
 
         before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: Device
         try:
-            text, _ = cuda.compile_ptx(self._code, self.signature, cc=capability)
+            bounds = self._bounds(capability)
+            text, _ = cuda.compile_ptx(
+                self._code, self.signature, cc=capability, launch_bounds=bounds
+            )
         finally:
             dispatcher.get_current_device = before
         return text
 
     def _compiled(self) -> Any:
-        if self._kernel is None:  # without lto: what runs is what is tested, and compiled once
-            code = cuda.jit if SIMULATED else cuda.jit(self.signature, lto=False)
-            self._kernel = code(_quiet(self._code) if SIMULATED else self._code)
+        with self._compiling:
+            if self._kernel is None:
+                self._kernel = self._simulated() if SIMULATED else self._for_device()
         return self._kernel
+
+    def _simulated(self) -> Any:
+        return cuda.jit(_quiet(self._code))
+
+    def _for_device(self) -> Any:
+        bounds = self._bounds(cuda.get_current_device().compute_capability)
+        # Without lto what runs is what is tested, and it is compiled once.
+        return cuda.jit(self.signature, lto=False, launch_bounds=bounds)(self._code)
+
+    def _bounds(self, capability: tuple[int, int]) -> tuple[int, ...]:
+        """Threads of a block; and how many blocks a multiprocessor is to have room for.
+
+        From 9.0 on two do well with 128 registers for each thread; before, they would spill.
+        """
+        return (THREADS, 2) if capability >= (9, 0) and self._real is types.float32 else (THREADS,)
 
 
 _configuring = threading.Lock()  # while numba-cuda's setting is another
@@ -329,16 +350,40 @@ def check(precision: str = "ieee") -> None:
     RuntimeError
         With what the driver says, or what the device has.
     """
-    if not cuda.is_available():
-        reason = " ".join((cuda.cuda_error() or "the driver finds no device").split()).rstrip(".")
+    if SIMULATED:
+        return
+    reason = _what_is_missing()
+    if reason is not None:
+        reason = " ".join(reason.split()).rstrip(".")
         raise RuntimeError(f'device="cuda" finds no GPU that it could use: {reason}.')
-    if precision == "tf32" and not SIMULATED:
-        has = cuda.get_current_device().compute_capability
-        if has < (8, 0):
-            raise RuntimeError(
-                'precision="tf32" needs a GPU of compute capability 8.0; this one has {}.{}. Use '
-                'precision="ieee".'.format(*has)
-            )
+    has = cuda.get_current_device().compute_capability
+    if precision == "tf32" and has < (8, 0):
+        raise RuntimeError(
+            'precision="tf32" needs a GPU of compute capability 8.0; this one has {}.{}. Use '
+            'precision="ieee".'.format(*has)
+        )
+
+
+def _what_is_missing() -> str | None:
+    """Why no kernel could be launched; a device that another process has is seen only when used."""
+    from numba.cuda.cudadrv import driver, nvvm
+
+    if driver.driver.pid not in (None, os.getpid()):
+        return (
+            "this process was forked from one that had used it. Start processes by 'spawn' or "
+            "'forkserver'"
+        )
+    try:
+        available = driver.driver.is_available
+        if available:
+            cuda.current_context()
+    except (*driver_errors(), ImportError) as error:
+        return str(error)
+    if not available:
+        return driver.driver.initialization_error
+    if not nvvm.is_available():
+        return 'NVIDIA\'s compiler NVVM is not there: pip install "tsrnn[cuda]"'
+    return None
 
 
 def multiprocessors() -> int:
@@ -372,7 +417,7 @@ def to_device(array: np.ndarray) -> Any:
     MemoryError
         If it is full.
     """
-    return _allocated(lambda: cuda.to_device(np.ascontiguousarray(array)), array.nbytes)
+    return _with_room(lambda: cuda.to_device(np.ascontiguousarray(array)), _more(array.nbytes))
 
 
 def empty(size: int, dtype: Any) -> Any:
@@ -384,7 +429,11 @@ def empty(size: int, dtype: Any) -> Any:
         If it is full.
     """
     dtype = np.dtype(dtype)
-    return _allocated(lambda: cuda.device_array(size, dtype), size * dtype.itemsize)
+    return _with_room(lambda: cuda.device_array(size, dtype), _more(size * dtype.itemsize))
+
+
+def _more(size: int) -> str:
+    return f"for another {size / 2**20:,.0f} MiB"
 
 
 def write(on_device: Any, array: np.ndarray) -> None:
@@ -419,20 +468,25 @@ def _clear(array, size):
         array[i] = 0
 
 
-def driver_error() -> type[Exception]:
-    """What the driver raises."""
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What is raised for a driver that says no: by numba-cuda, and by what it launches with."""
     from numba.cuda.cudadrv.driver import CudaAPIError
 
-    return CudaAPIError
+    if SIMULATED:
+        return (CudaAPIError,)
+    from cuda.core._utils.cuda_utils import CUDAError
+
+    return CudaAPIError, CUDAError
 
 
-def _allocated(make: Callable[[], Any], size: int) -> Any:
+def _with_room(make: Callable[[], Any], what: str) -> Any:
+    """What is made, if there is room for it."""
     try:
         return make()
-    except driver_error() as error:
+    except driver_errors() as error:
         if "OUT_OF_MEMORY" not in str(error).upper():
             raise
         raise MemoryError(
-            f"The GPU has no room for another {size / 2**20:,.0f} MiB. Use a smaller batch_size, "
-            'hidden_size or n_members, or device="cpu".'
+            f"The GPU has no room {what}. Use a smaller batch_size, hidden_size or n_members, or "
+            'device="cpu".'
         ) from error

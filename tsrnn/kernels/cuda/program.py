@@ -109,7 +109,9 @@ class Program:
         self._set_barriers()
         self._place_fixed([tape.finish(self.compiled.codes) for tape in tapes])
         self._place_scratch(workspace)
-        self.set({c.VALUE_COUNT: kind.values(layout.architecture)})
+        workers, rank = (1, 0) if self.several else (self.blocks, np.arange(self.blocks))
+        self.contexts[:, c.RANK] = rank
+        self.set({c.WORKERS: workers, c.VALUE_COUNT: kind.values(layout.architecture)})
         self.set({c.NETWORKS: kind.networks, c.WINDOWS: kind.count, c.CREW: self.crew})
         self.set({c.TILES: self.tiles, c.TILE_SIZE: rows, c.COLLECT: int(kind.training)})
         self._on_device = to_device(self._now)

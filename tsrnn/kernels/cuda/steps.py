@@ -47,7 +47,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
     end = _end(update, real)
 
     def steps(series, state, scratch, fixed, starts, now):
-        me, rank, team = cuda.threadIdx.x, cuda.blockIdx.x, cuda.gridDim.x
+        me, rank = cuda.threadIdx.x, cuda.blockIdx.x
         context = pointer(cuda.shared.array(CONTEXT_LENGTH, integer), 0)
         call = pointer(cuda.shared.array(CALL_LENGTH, integer), 0)
         sums = pointer(cuda.shared.array(THREADS, real), 0)
@@ -56,30 +56,36 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         floats = pointer(series, 0), pointer(state, 0), pointer(scratch, 0)
         arrays = Arrays(*floats, pointer(fixed, 0), pointer(starts, 0), held, partial, now)
         several = now[c.NETWORKS] > 1
-        for number in range(rank if several else 0, now[c.NETWORKS], team):
+        number = rank if several else 0
+        # The state of a range would take registers, for as long as all that is in the loop lasts.
+        while number < now[c.NETWORKS]:
             row = number if several else rank
-            for field in range(me, c.SIZE, THREADS):
-                context[field] = now[row * c.SIZE + field]
+            field = me
+            while field < CONTEXT_LENGTH:
+                context[field] = now[row * CONTEXT_LENGTH + field]
+                field += THREADS
             cuda.syncthreads()
-            own_rank, own_team = (0, 1) if several else (rank, team)
-            for step in range(context[c.STEPS]):
-                if me == 0:
-                    _go_to(context, starts, step)
-                cuda.syncthreads()
-                _pack(arrays, context, own_rank * THREADS + me, own_team * THREADS)
-                sync(now, context[c.BARRIER], own_team)
-                first, _ = split(own_rank, context[c.CREW])
-                crews, _ = split(own_team, context[c.CREW])
+            while context[c.STEP] < context[c.STEPS]:
+                if me == 0 and context[c.DROPOUT_LIMIT]:
+                    context[c.DROPOUT_SEED] = starts[context[c.SEEDS] + context[c.STEP]]
+                _pack(arrays, context, me)
+                sync(now, context[c.BARRIER], context[c.WORKERS])
+                first, _ = split(context[c.RANK], context[c.CREW])
+                crews, _ = split(context[c.WORKERS], context[c.CREW])
                 for tile in range(first, context[c.TILES], crews):
                     if me == 0:
                         _begin(context, tile)
                     cuda.syncthreads()
                     replay(arrays, context, call, me)
-                sync(now, context[c.BARRIER], own_team)
-                if not end(arrays, context, sums, step, own_rank, own_team, me):
+                sync(now, context[c.BARRIER], context[c.WORKERS])
+                if not end(arrays, context, sums, me):
                     break
-                sync(now, context[c.BARRIER], own_team)
+                sync(now, context[c.BARRIER], context[c.WORKERS])
+                if me == 0:
+                    _go_on(context)
+                cuda.syncthreads()
             cuda.syncthreads()
+            number += cuda.gridDim.x
 
     return steps
 
@@ -147,14 +153,12 @@ def _branches(operations: list[Callable]) -> Callable:
 
 
 @function
-def _go_to(context, starts, step):
-    """Points from the batch before to that of ``step``."""
-    if context[c.DROPOUT_LIMIT]:
-        context[c.DROPOUT_SEED] = starts[context[c.SEEDS] + step]
-    if step > 0:
-        context[c.STARTS] += context[c.WINDOWS]
-        context[c.LOCATION] += context[c.LOCATION_STEP]
-        context[c.INVERSE_SCALE] += context[c.LOCATION_STEP]
+def _go_on(context):
+    """Points at the next batch."""
+    context[c.STEP] += 1
+    context[c.STARTS] += context[c.WINDOWS]
+    context[c.LOCATION] += context[c.LOCATION_STEP]
+    context[c.INVERSE_SCALE] += context[c.LOCATION_STEP]
 
 
 @function
@@ -167,11 +171,12 @@ def _begin(context, tile):
 
 
 @function
-def _pack(arrays, context, me, threads):
-    """``packed[i] = parameters[sources[i]]``; some are the sum of two."""
+def _pack(arrays, context, me):
+    """``packed[i] = parameters[sources[i]]``; some are the sum of two. All workers have a share."""
     state, scratch, fixed = arrays.state, arrays.scratch, arrays.fixed
     sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
-    for i in range(me, context[c.PACKED_SIZE], threads):
+    first, threads = context[c.RANK] * THREADS + me, context[c.WORKERS] * THREADS
+    for i in range(first, context[c.PACKED_SIZE], threads):
         value = state[parameters + fixed[sources + i]]
         scratch[context[c.WEIGHTS] + i] = value + state[parameters + fixed[context[c.SUMS] + i]]
 
@@ -185,36 +190,37 @@ def _end(update: Callable | None, real) -> Callable:
     collect = _collect(real)
 
     @function
-    def step_of_optimizer(arrays, context, step, scale, rank, team, me):
+    def step_of_optimizer(arrays, context, scale, me):
         if update is not None:
-            place = context[c.OPTIMIZER_SETTINGS] + step * context[c.OPTIMIZER_FIELDS]
-            update(arrays, context, place, scale, rank * THREADS + me, team * THREADS)
+            place = context[c.OPTIMIZER_SETTINGS] + context[c.STEP] * context[c.OPTIMIZER_FIELDS]
+            first, threads = context[c.RANK] * THREADS + me, context[c.WORKERS] * THREADS
+            update(arrays, context, place, scale, first, threads)
 
     @function
-    def end(arrays, context, sums, step, rank, team, me):
+    def end(arrays, context, sums, me):
         state, scratch = arrays.state, arrays.scratch
         if not context[c.STEP_LOSSES]:
             return True
         loss = _block_sum(scratch, context[c.LOSSES], context[c.TILES] * THREADS, sums, me)
         loss /= real(context[c.VALUE_COUNT])
-        if rank == 0 and me == 0:
-            state[context[c.STEP_LOSSES] + step] = loss
+        if context[c.RANK] == 0 and me == 0:
+            state[context[c.STEP_LOSSES] + context[c.STEP]] = loss
         if not context[c.COLLECT]:
             return True
-        collect(arrays, context, sums, rank, team, me)
-        sync(arrays.now, context[c.BARRIER], team)
+        collect(arrays, context, sums, me)
+        sync(arrays.now, context[c.BARRIER], context[c.WORKERS])
         shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
         norm = root(_block_sum(scratch, context[c.SQUARE], shares, sums, me))
         if context[c.OPTIMIZE] == 0:
             return True
-        if rank == 0 and me == 0:
-            state[context[c.STEP_NORMS] + step] = norm
+        if context[c.RANK] == 0 and me == 0:
+            state[context[c.STEP_NORMS] + context[c.STEP]] = norm
         if not is_finite(loss + norm):
             return False
         scale, longest = real(1), state[context[c.CLIP_NORM]]
         if norm > longest:
             scale = longest / norm
-        step_of_optimizer(arrays, context, step, scale, rank, team, me)
+        step_of_optimizer(arrays, context, scale, me)
         return True
 
     return end
@@ -248,10 +254,10 @@ def _collect(real) -> Callable:
     """Sums the tiles' gradients, in order; and the squares of as many as a block has threads."""
 
     @function
-    def collect(arrays, context, sums, rank, team, me):
+    def collect(arrays, context, sums, me):
         scratch, fixed = arrays.scratch, arrays.fixed
         shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
-        for share in range(rank, shares, team):
+        for share in range(context[c.RANK], shares, context[c.WORKERS]):
             i, slope = share * THREADS + me, real(0)
             if i < context[c.TRAINABLE_COUNT]:
                 place = context[c.GRADIENTS] + fixed[context[c.GRADIENT_OF] + i]

@@ -86,12 +86,13 @@ workers of a network stands in each one's context, and is read from the first's.
     SHRINK,
     # Where a GPU finds a number that the CPU works out itself: what passes dropout is multiplied by
     DROPOUT_GROWTH,
-    # Where its blocks count how many have come to a place where they wait for each other; how many
-    # there are in a crew (see ``recorder``), and where that counts
+    # Which of the workers a block of its is; where they count how many have come to a place where
+    # they wait for each other; how many there are in a crew (see ``recorder``), where that counts
+    RANK,
     BARRIER,
     CREW,
     CREW_BARRIER,
     SIZE,
-) = range(66)
+) = range(67)
 
 BATCH = slice(SERIES, ROW_WEIGHTS + 1)
