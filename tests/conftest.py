@@ -139,3 +139,17 @@ def problem(request):
         return engine, WindowSet(series, starts, location, scale, steps, weights).batch()
 
     return make
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Writes a table, or text, as a CSV file in a folder of its own, and returns its path."""
+
+    def write(content):
+        path = tmp_path / "input" / "series.csv"
+        path.parent.mkdir(exist_ok=True)
+        text = content if isinstance(content, str) else content.to_csv(index=False)
+        path.write_text(text, encoding="latin-1")
+        return str(path)
+
+    return write

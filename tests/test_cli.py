@@ -1,53 +1,18 @@
 """The command line: what it prints and writes, and how it says what is wrong."""
 
-import io
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import SMALL, error_of, monthly
 
 import tsrnn
 from tsrnn import RNNForecaster
 from tsrnn.cli import main
 from tsrnn.cli.backtest import run_backtest
 from tsrnn.cli.report import report
-
-SUMMER_TIME = "2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n"
-SMALL = ["--cell", "rnn", "--hidden-size", "4", "--max-epochs", "1", "--lookback", "12"]
-
-
-def monthly(rows=60):
-    stamps = pd.date_range("2020-01", periods=rows, freq="MS")
-    months = np.arange(rows)
-    return pd.DataFrame({"when": stamps, "sales": 100 + months + 9 * np.sin(months * np.pi / 6)})
-
-
-@pytest.fixture
-def csv(tmp_path):
-    """Writes a table, or text, as a CSV file in a folder of its own, and returns its path."""
-
-    def write(content):
-        path = tmp_path / "input" / "series.csv"
-        path.parent.mkdir(exist_ok=True)
-        text = content if isinstance(content, str) else content.to_csv(index=False)
-        path.write_text(text, encoding="latin-1")
-        return str(path)
-
-    return write
-
-
-def error_of(capsys, *argv):
-    """Run a command that must fail, and return its one line of explanation."""
-    assert main(list(argv)) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    *notes, error = printed.err.splitlines()
-    assert all(note.startswith("tsrnn: note: ") for note in notes)
-    assert error.startswith("tsrnn: error: ")
-    return error.removeprefix("tsrnn: error: ")
-
 
 # --- what a forecast prints and writes ------------------------------------------------------------
 
@@ -200,115 +165,6 @@ def test_nothing_held_out_is_known(csv, capsys):
     table = trading_days().iloc[:-1].reset_index()
     arguments = ["--missing", "ffill", "--horizon", "1", "--lookback", "5"]
     assert "none of which has a value" in error_of(capsys, "forecast", csv(table), *arguments)
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-def test_the_standard_input(capsys, monkeypatch):
-    contents = monthly().to_csv(index=False).encode()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents)))
-    assert main(["forecast", "-", "--backtest", "0", *SMALL]) == 0
-    assert "sales: 60 rows, 2020-01-01 to 2024-12-01" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "message"),
-    [
-        ("", [], "is empty; it should hold a header and one row a step"),
-        ("when,sales\n", [], "has a header but no rows"),
-        ('a,b\n1,"2\n', [], "does not read as CSV: "),
-        ("t,v\n2024-01,1\n", ["--target", "V2"], "no column 'V2' among 't', 'v'"),
-        ("day,v\n2024-01,1\n", ["--time", "days"], "among 'day', 'v'; did you mean 'day'?"),
-        (
-            "t,v\n2024-01,a\n",
-            [],
-            "no column holds numbers to forecast: column 'v', data row 1: 'a'",
-        ),
-        ("t,v,w\n2024-01,5,\n2024-02,x,\n", [], "row 2: 'x' is not a number; column 'w' is empty"),
-        ("t,v\n2024-01,True\n", ["--target", "v"], "'v', data row 1: True is not a number"),
-        ("v\n2024-01\n", [], "no column holds numbers to forecast: 'v' is the only one"),
-        ("t,v\n1,2,3\n", [], "more fields than its header, which has 2; a comma separates them"),
-        ("t;v, net\n2024-01;5,1\n", [], ": a comma or a semicolon may separate the fields"),
-        ("t;v\n2024-01;5,1\n", [], "1: '5,1' is not a number; --decimal , reads it as 5.1"),
-        ("t;v\n2024-01;1.234\n", ["--decimal", ","], "'1.234' is not a number; write it as 1234"),
-        ("t;v\n2024-01;1.234,5\n", [], "'1.234,5' is not a number; write it as 1234.5"),
-        ('t,v\n2024-01,"$1,234.5"\n', [], "'$1,234.5' is not a number; write it as 1234.5"),
-        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "start byte; --encoding names another, such as latin-1"),
-        ("t,v,w\n2024-01,1,2\n", [], "several columns hold numbers: 'v', 'w'; name one with"),
-        ("s,t,v\n2024-01,2024-01,1\n", [], "several columns begin with a date: 's', 't'; name one"),
-        ("t,v\n2024-01,1\n2024-02,x\n", ["--target", "v"], "'v', data row 2: 'x' is not a number"),
-        (
-            "t,v\n2024-01-01,1\n2024-02-30,2\n",
-            ["--time", "t"],
-            "'t', data row 2: '2024-02-30' does not read as a date; --date-format says",
-        ),
-        ("t,v\n2024-01-01,1\n,2\n", ["--time", "t"], "'t', data row 2: '' is not a date"),
-        ("t,v\n2024-01-01,1\nsoon,2\n", [], "'t', data row 2: 'soon' does not read as a date"),
-        ("t,v\n,1\n2024-01-01,2\n", [], "'t', data row 1: '' is not a date"),
-        ("t,v\n01.01.24,1\n01.02.24,2\n", [], "row 2: '01.02.24' begins with the day or with the"),
-        ("t,v\n1.2.24,1\n", ["--date-format", "%Y"], "no column has dates as in --date-format %Y"),
-        ("t,v\n1,1\n2,2\n", ["--time", "t"], "'t', data row 1: '1' is a number, not a date"),
-        ("t,v\nJan 1949,1\nFeb 1949,2\n", ["--time", "t"], "dates such as 'Jan 1949' need --date"),
-        (f"t,v\n{SUMMER_TIME}", [], "'t' holds dates of several UTC offsets; --tz names the time"),
-        (
-            "t,v\n2024-01,1\n",
-            ["--tz", "UTC"],
-            "--tz UTC converts dates with UTC offsets, and '2024",
-        ),
-        (f"{','.join('abcdefghij')}\n{'1,' * 9}1\n", [], "'g', 'h', ... (10 in all); name one"),
-        ("t,v,v\n2024-01,1,2\n", ["--target", "v"], "its header names 'v' 2 times"),
-        ("2024-01-01,1\n2024-01-02,2\n", [], "its first line holds the date '2024-01-01', where"),
-        ("2024-01,5\n2024-02,6\n", [], "its first line holds the date '2024-01', where"),
-        ("\nv\n1\n \n3\n\n", [], "data row 2 is a blank line (1 of 3), which may be a missing"),
-        ('v\n1\n""\n3\nNA\n\n', [], "column 'v', data row 2: no value (2 of 4 rows)"),
-        (",v\n2024-01-01,1\n,2\n", [], "data row 2: '' is not a date"),
-        ("day,sales\n", [], "has a header but no rows"),
-        ("t,v\n2024-01,US-$10\n", [], "'US-$10' is not a number"),
-        ("t,v\n2024-01,10-\n", [], "'10-' is not a number"),
-        ("t,v\n2024-01,-$10\n", [], "'-$10' is not a number; write it as -10"),
-        ("t,v\n2024-01,- 10\n", [], "'- 10' is not a number; write it as -10"),
-        ("t,v\n2024-01,(10)\n", [], "'(10)' is not a number"),
-        ("t;v\n2024-01-01;2000,05\n", [], "'2000,05' is not a number; --decimal , reads it as"),
-    ],
-)
-def test_what_is_wrong_with_the_file(csv, capsys, tmp_path, text, options, message):
-    out = tmp_path / "forecast.csv"
-    error = error_of(capsys, "forecast", csv(text), *options, "--out", str(out))
-    assert message in error
-    assert not out.exists()
-
-
-@pytest.mark.parametrize("ending", ["gz", "zip", "xz", "bz2", "tar"])
-def test_a_damaged_compressed_file(capsys, tmp_path, ending):
-    whole, damaged = tmp_path / f"whole.csv.{ending}", tmp_path / f"damaged.csv.{ending}"
-    monthly().to_csv(whole)
-    message = f"{damaged} cannot be decompressed: "
-    for contents in (whole.read_bytes()[:60], b"<html>"):
-        damaged.write_bytes(contents)
-        assert error_of(capsys, "forecast", str(damaged)).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        ("\nv\n{0}\n \n\n", []),
-        ("item,2024-01-01\n{0}\n", ["--target", "2024-01-01"]),
-        ("day,2024-01-01 sold\n{0}\n", ["--target", "2024-01-01 sold"]),
-    ],
-)
-def test_odd_files_that_say_all(csv, capsys, text, options):
-    rows = [f"{'x,' * (',' in text)}{value}" for value in range(40)]
-    main(["forecast", csv(text.format("\n".join(rows))), *options, *SMALL])
-    assert "40 rows" in capsys.readouterr().out
-
-
-def test_a_missing_file(capsys):
-    assert error_of(capsys, "forecast", "gone.csv") == "gone.csv: No such file or directory"
-
-
-def test_columns_of_no_file(capsys):
-    assert "FILE.csv; none is given" in error_of(capsys, "forecast", "--target", "passengers")
 
 
 # --- mistakes in the series and the options -------------------------------------------------------

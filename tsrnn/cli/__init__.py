@@ -153,8 +153,12 @@ def _add_series(parser: argparse.ArgumentParser) -> None:
 
 def _add_writing(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how the file is written").add_argument
-    add("--sep", metavar="C", type=_character, help="between fields (default: one of , ; and tab)")
+    add("--sep", metavar="C", type=_character, help="between fields (default: one of , ; tab |)")
     add("--decimal", metavar="C", choices=[".", ","], help="before decimals: . or , (default: .)")
+    add("--thousands", metavar="C", type=_mark, help="sets thousands apart, as in 1,234 or 1 234")
+    add("--unit", metavar="TEXT", help="before or behind numbers, such as % or $: left out")
+    add("--na", metavar="WORD", action="append", help="a missing value; may be given repeatedly")
+    add("--skip", metavar="N", type=_whole(1), help="lines above the header, to leave out")
     add("--encoding", metavar="NAME", type=_encoding, help="such as latin-1 (default: utf-8)")
     add("--date-format", metavar="FORMAT", help="of the dates, such as %%d/%%m/%%Y")
     add("--tz", metavar="ZONE", type=_zone, help="convert dates with UTC offsets to this time zone")
@@ -190,6 +194,13 @@ def _character(text: str) -> str:
     if len(character) != 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not one character, nor \\t for a tab")
     return character
+
+
+def _mark(text: str) -> str:
+    """An argparse type: one character that is no part of a number's digits."""
+    if len(text) != 1 or text.isalnum() or text in "+-":
+        raise argparse.ArgumentTypeError(f"{text!r} is not one mark between digits, such as , or '")
+    return text
 
 
 def _encoding(text: str) -> str:

@@ -8,28 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from tsrnn.cli.table import Dialect
+from tsrnn.cli.dialect import Dialect
+from tsrnn.cli.words import first_row
 
-__all__ = ["DECIMAL_COMMA", "first_row", "looks_like_dates", "read_dates"]
+__all__ = ["looks_like_dates", "read_dates"]
 
-DECIMAL_COMMA = r"[-+]?\d+,\d+"  # a number, with one
 _NUMBER = r"[-+]?(\d+|\d{1,3}([.,]\d{3})+)([.,]\d+)?"
 _DAY_AND_MONTH = r"(\d{1,2})[-./](\d{1,2})[-./]"
+_FORMAT = "--date-format says how they are written, such as %d.%m.%Y or %b %Y"
 _QUARTER = r"\d{4}-?Q[1-4]"
 _FIRST_YEAR = 1000  # pandas reads "may" and "10,5" as days of the year 1
 
 
-def first_row(column: pd.Series, wrong: pd.Series) -> str:
-    """Where ``wrong`` holds first, and what stands there."""
-    row = int(wrong.to_numpy().argmax())
-    (value,) = column.iloc[[row]].tolist()  # as Python writes it
-    return f"data row {row + 1}: {'' if pd.isna(value) else value!r}"
-
-
 def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
     """Whether a column of text begins with a date; a number is none, though it may be a year."""
-    texts = column.dropna().head(1)
-    if texts.empty or pd.api.types.is_numeric_dtype(column):
+    texts = column.dropna().head(1).str.strip()
+    if texts.empty:
         return False
     if date_format is None and re.fullmatch(_NUMBER, str(texts.iloc[0])):
         return False
@@ -45,7 +39,7 @@ def read_dates(column: pd.Series, dialect: Dialect) -> pd.Series:
     ValueError
         If a value is no date, or it takes ``--date-format`` or ``--tz`` to say which one.
     """
-    place = f"column {column.name!r}"
+    place, column = f"column {column.name!r}", column.str.strip()
     day_first = False
     if dialect.date_format is None:
         _check_no_number(column, place)
@@ -85,8 +79,9 @@ def _check_no_number(column: pd.Series, place: str) -> None:
     )
     if others.any():
         raise ValueError(
-            f"{place}, {first_row(column, others)} is a number, not a date; "
-            "rows are counted where the file has no dates"
+            f"{place}, {first_row(column, others)} is a number, not a date; --date-format "
+            "says how dates of digits alone are written, such as %Y%m; rows are counted where the "
+            "file has no dates"
         )
 
 
@@ -123,5 +118,5 @@ def _date_problem(column: pd.Series, how: dict[str, Any]) -> str:
     none = _dates_where_any(column, **how).isna()
     if none.any():
         first = first_row(column, none)
-        return f", {first} does not read as a date; --date-format says how they are written"
-    return f": dates such as {column.iloc[0]!r} need --date-format to say how they are written"
+        return f", {first} does not read as a date; {_FORMAT}"
+    return f": dates such as {column.iloc[0]!r} may be read in several ways; {_FORMAT}"

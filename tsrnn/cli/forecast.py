@@ -19,9 +19,9 @@ import pandas as pd
 from tsrnn import RNNForecaster
 from tsrnn.cli.backtest import run_backtest
 from tsrnn.cli.checking import with_all_steps
+from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.reading import read_series
 from tsrnn.cli.report import report
-from tsrnn.cli.table import Dialect
 from tsrnn.datasets import load_air_passengers
 from tsrnn.plotting import picture_formats, plot_forecast
 from tsrnn.training import InterruptionWarning

@@ -1,62 +1,82 @@
-"""From a CSV file, however it is written, to a table."""
+"""From a CSV file, however it is written, to a table of text."""
 
 from __future__ import annotations
 
 import io
 import lzma
+import re
 import sys
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["THOUSANDS", "Dialect", "read_table"]
+from tsrnn.cli.dialect import Dialect
+from tsrnn.cli.numbers import are_numbers
+from tsrnn.cli.words import counted, names
 
-THOUSANDS = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"  # set apart by points; or one number with three decimals
-_Source: TypeAlias = Callable[[], Path | io.BytesIO]
+__all__ = ["UNNAMED", "read_table", "sep_hint"]
+
+UNNAMED = "Unnamed: "  # pandas' name, with its place, for a column without one
 
 _DATE = (
     r"\s*(\d{4}-(0[1-9]|1[0-2])|\d{4}([-/.])\d{1,2}\3\d{1,2}|\d{1,2}([-/.])\d{1,2}\4\d{4})"
     r"([ T].*)?"
 )
 _DAMAGED = (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
-_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_COMPRESSED = {".bz2", ".gz", ".tar", ".xz", ".zip", ".zst"}  # which pandas goes by
+_NO_TEXT = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"PAR1": "a Parquet file",
+}
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """How a file is written; None where it is to be found out, or as is usual.
+class _File:
+    """A file that can be read more than once.
 
     Attributes
     ----------
-    sep : str or None
-        What separates fields; None for the one of comma, semicolon and tab in the header.
-    decimal : {",", "."} or None
-        What decimals stand behind; None for a point.
-    encoding : str or None
-        As Python names encodings; None for UTF-8.
-    date_format : str or None
-        How dates are written, as for ``pandas.to_datetime``; None to see for oneself.
-    tz : str or None
-        The time zone that dates with UTC offsets are converted to; None to leave them as they are.
+    name : str
+        What messages call it.
+    source : callable
+        Gives it from its beginning each time.
+    dialect : Dialect
+        How it is written.
     """
 
-    sep: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    date_format: str | None = None
-    tz: str | None = None
+    name: str
+    source: Callable[[], Path | io.BytesIO]
+    dialect: Dialect
+
+    def fields(self, **how: Any) -> pd.DataFrame:
+        """Its fields as text, those of the header too."""
+        return pd.read_csv(
+            self.source(),
+            sep=self.dialect.sep,
+            encoding=self.dialect.encoding,
+            skiprows=self.dialect.skip or 0,
+            header=None,
+            dtype=str,
+            skipinitialspace=True,
+            **how,
+        )
 
 
-def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.DataFrame:
-    """All of a CSV file; these columns as text, whatever is in them.
+def read_table(
+    path: Path, dialect: Dialect, named: Collection[str]
+) -> tuple[pd.DataFrame, Dialect]:
+    """All of a CSV file, as text.
 
     Parameters
     ----------
@@ -64,8 +84,15 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
         The file, ``-`` for the standard input. It may be compressed (``.gz``, ``.zip``, ...).
     dialect : Dialect
         How it is written.
-    text_columns : list of str
-        Columns that may look like numbers and are none.
+    named : collection of str
+        Columns that the user has named: a line that holds one of them is a header.
+
+    Returns
+    -------
+    table : DataFrame
+        A column of text for each in the header; NaN for missing values.
+    dialect : Dialect
+        The same, with the separator that was found.
 
     Raises
     ------
@@ -74,113 +101,156 @@ def read_table(path: Path, dialect: Dialect, text_columns: list[str]) -> pd.Data
     OSError
         If it cannot be read.
     """
-    source = _source(path)
+    file = _opened(path, dialect)
+    with _explained(file):
+        file = replace(file, dialect=replace(dialect, sep=dialect.sep or _separator(file)))
+        header = _header(file, named)
+        rows = _rows(file, header)
+        if len(header) == 1:
+            _check_no_blank_lines(file, len(rows))
+    if rows.empty:
+        raise ValueError(f"{file.name} has a header but no rows")
+    return rows.reset_index(drop=True).set_axis(header, axis=1), file.dialect
+
+
+def sep_hint(table: pd.DataFrame) -> str:
+    """What to say where a table has one column only because another character separates."""
+    if len(table.columns) > 1:
+        return ""
+    return _other_separator([str(table.columns[0]), str(table.iloc[0, 0])], {" ": "a blank"})
+
+
+def _other_separator(lines: list[str], more: dict[str, str]) -> str:
+    """Advice about what is in all lines, equally often."""
+    for sep, name in {**_SEPARATORS, **more}.items():
+        counts = {line.count(sep) for line in lines}
+        if len(counts) == 1 and 0 not in counts:
+            option = {"\t": r"\t", ",": ","}.get(sep, f"'{sep}'")
+            return f"; if {name} separates the fields, say so with --sep {option}"
+    return ""
+
+
+@contextmanager
+def _explained(file: _File) -> Iterator[None]:
+    """What goes wrong in reading, said in terms of the file."""
     try:
-        sep = dialect.sep or _separator(path, source, dialect)
-        n_columns = _check_header(path, source, sep, dialect)
-        table = pd.read_csv(
-            source(),
-            sep=sep,
-            decimal=dialect.decimal or ".",
-            encoding=dialect.encoding,
-            dtype=dict.fromkeys(text_columns, str),
-        )
-        if sep == ";" and dialect.decimal is None:
-            _check_points(path, _text(source, sep, dialect)[1:], table)
-        if n_columns == 1:
-            _check_no_blank_lines(path, source, sep, dialect, len(table))
-    except UnicodeDecodeError as error:
+        yield
+    except UnicodeError as error:
         raise ValueError(
-            f"{path} is not written in {dialect.encoding or 'UTF-8'}: {error}; --encoding names "
-            "another, such as latin-1 or utf-16"
+            f"{file.name} is not written in {file.dialect.encoding or 'UTF-8'}: {error}; "
+            "--encoding names another, such as latin-1 or utf-16"
         ) from error
     except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty; it should hold a header and one row a step") from error
+        below = f" below line {file.dialect.skip}" if file.dialect.skip else ""
+        raise ValueError(
+            f"{file.name} is empty{below}; it should hold a header and one row a step"
+        ) from error
     except pd.errors.ParserError as error:
-        raise ValueError(f"{path} does not read as CSV: {error}") from error
+        opened = re.search(r"EOF inside string starting at row (\d+)", str(error))
+        problem = (
+            f"the quotation mark that opens in line {int(opened[1]) + 1} is never closed"
+            if opened
+            else str(error)
+        )
+        raise ValueError(f"{file.name} does not read as CSV: {problem}") from error
     except (*_DAMAGED, OSError) as error:
         if getattr(error, "filename", None) is not None:  # cannot be read at all
             raise
-        raise ValueError(f"{path} cannot be decompressed: {error}") from error
-    if table.empty:
-        raise ValueError(f"{path} has a header but no rows")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index
+        raise ValueError(f"{file.name} cannot be decompressed: {error}") from error
+
+
+def _opened(path: Path, dialect: Dialect) -> _File:
+    """The file, once it is known to be text; a pipe can be read only once."""
+    name = "the standard input" if str(path) == "-" else str(path)
+    if path.is_file():
+        with path.open("rb") as stream:
+            start = b"" if path.suffix in _COMPRESSED else stream.read(4)
+        file = _File(name, lambda: path, dialect)
+    else:
+        contents = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        start = contents[:4]
+        file = _File(name, lambda: io.BytesIO(contents), dialect)
+    kind = _NO_TEXT.get(start)
+    if kind:
+        raise ValueError(f"{name} is {kind}, not CSV; save it as CSV")
+    if start.startswith(b"\x1f\x8b"):
+        raise ValueError(f"{name} is compressed by gzip; let its name end in .gz")
+    return file
+
+
+def _separator(file: _File) -> str:
+    """The one that makes most columns of the header; a comma where there is only one column."""
+    counts = {}
+    for sep in _SEPARATORS:
+        dialect = replace(file.dialect, sep=sep)
+        counts[sep] = len(replace(file, dialect=dialect).fields(nrows=1).columns)
+    best = [sep for sep, count in counts.items() if count == max(counts.values())]
+    if len(best) > 1 and max(counts.values()) > 1:
+        marks = " or ".join(_SEPARATORS[sep] for sep in best)
         raise ValueError(
-            f"{path}: its rows have more fields than its header, which has {len(table.columns)}; "
-            f"{_SEPARATORS.get(sep, repr(sep))} separates them, or what --sep names"
+            f"{file.name}: {marks} may separate the fields of its header; --sep says which"
         )
-    return table
+    return best[0]
 
 
-def _check_header(path: Path, source: _Source, sep: str, dialect: Dialect) -> int:
-    """Refuse a first line that is none, or whose names pandas would make differ; its fields."""
-    first = _text(source, sep, dialect, nrows=1).iloc[0]
-    names = Counter(name for name in first if name)
-    repeated = [name for name, count in names.items() if count > 1]
+def _header(file: _File, named: Collection[str]) -> list[str]:
+    """The names of the columns; refused where the first line is no header."""
+    first = file.fields(nrows=1, keep_default_na=False).iloc[0].str.strip()
+    if re.fullmatch("sep=.?", first.iloc[0]):
+        raise ValueError(
+            f"{file.name}: its first line, {first.iloc[0]!r}, is for Excel alone; "
+            f"--skip {1 + (file.dialect.skip or 0)} leaves it out"
+        )
+    repeated = [name for name, count in Counter(first[first != ""]).items() if count > 1]
     if repeated:
-        raise ValueError(f"{path}: its header names {repeated[0]!r} {names[repeated[0]]} times")
-    dates = first.str.fullmatch(_DATE)
-    if dates.any() and (dates | pd.to_numeric(first, errors="coerce").notna()).all():
+        times = int((first == repeated[0]).sum())
+        raise ValueError(f"{file.name}: its header names {repeated[0]!r} {times} times")
+    values = first.str.fullmatch(_DATE).astype(bool) | are_numbers(first, file.dialect)
+    if values.all() and not set(named) & set(first):
         raise ValueError(
-            f"{path}: its first line holds the date {first[dates].iloc[0]!r}, where it should name "
-            "the columns, such as day,sales; below it there is one row a step"
+            f"{file.name}: its first line holds {names(first)}, where it should name the columns, "
+            "such as day,sales, above one row a step; if these are names, give one to --target"
         )
-    return len(first)
+    return [name or f"{UNNAMED}{place}" for place, name in enumerate(first)]
 
 
-def _check_points(path: Path, text: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Refuse points that may set thousands apart, as where semicolons separate, not commas."""
-    for place, (name, column) in enumerate(table.items()):
-        written = text[place]
-        pointed = written[written.str.contains(".", regex=False)]
-        numbers = pd.api.types.is_numeric_dtype(column) and len(pointed)
-        if numbers and pointed.str.fullmatch(THOUSANDS).all():
-            first = pointed.iloc[0]
-            raise ValueError(
-                f"{path}: column {name!r}, data row {pointed.index[0]}: {first!r} is "
-                f"{first.replace('.', '')} where points set thousands apart, and a number with "
-                "decimals where they do not; --decimal . says that they do not, else take the "
-                "points out"
-            )
+def _rows(file: _File, header: list[str]) -> pd.DataFrame:
+    """All fields below the header; refused where a line has more of them than the header."""
+    na = file.dialect.na
+    try:
+        return file.fields(na_values=na)[1:]
+    except pd.errors.ParserError as error:
+        found = re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", str(error))
+        if found is None:
+            raise
+        line, fields = int(found[1]), int(found[2])
+    if fields == len(header) + 1:
+        with suppress(pd.errors.ParserError):
+            rows = file.fields(names=range(fields), na_values=na)[1:]
+            if rows[len(header)].isna().all():  # a separator at the end of each row
+                return rows.drop(columns=len(header))
+    if len(header) > 1:
+        cure = "; put a field in quotes if the separator is part of it, or name another with --sep"
+    else:
+        cure = _other_separator(header, {}) or (
+            "; a header further down takes --skip, to leave out the lines above it, and another "
+            "separator --sep"
+        )
+    raise ValueError(
+        f"{file.name}, line {line} has {counted(fields, 'field')}, and the header "
+        f"{len(header)}: {names(header)}{cure}"
+    )
 
 
-def _check_no_blank_lines(
-    path: Path, source: _Source, sep: str, dialect: Dialect, rows: int
-) -> None:
+def _check_no_blank_lines(file: _File, rows: int) -> None:
     """Refuse blank lines between those of a column: pandas skips them, but they may be values."""
-    lines = _text(source, sep, dialect, skip_blank_lines=False, names=[0])[0].str.strip()
+    lines = file.fields(skip_blank_lines=False, keep_default_na=False, names=[0, 1])[0].str.strip()
     there = np.flatnonzero(lines != "")
     between = lines[there[0] + 1 : there[-1] + 1]
     if len(between) > rows:
         row = int(np.argmax(between == "")) + 1
         raise ValueError(
-            f"{path}: data row {row} is a blank line ({len(between) - rows} of {len(between)}), "
-            "which may be a missing value or none; write NA for one, or take the line out"
+            f"{file.name}: data row {row} is a blank line ({len(between) - rows} of "
+            f"{len(between)}), which may be a missing value or none; write NA for one, or take the "
+            "line out"
         )
-
-
-def _text(source: _Source, sep: str, dialect: Dialect, **how: Any) -> pd.DataFrame:
-    """Lines as they stand, the first one too."""
-    as_it_is: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
-    return pd.read_csv(source(), sep=sep, encoding=dialect.encoding, **as_it_is, **how)
-
-
-def _source(path: Path) -> _Source:
-    """What gives the file from its beginning each time: a pipe can be read only once."""
-    if path.is_file():
-        return lambda: path
-    contents = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    return lambda: io.BytesIO(contents)
-
-
-def _separator(path: Path, source: _Source, dialect: Dialect) -> str:
-    """The one that makes most columns of the header; a comma where there is only one column."""
-    counts = {
-        sep: len(pd.read_csv(source(), sep=sep, encoding=dialect.encoding, nrows=0).columns)
-        for sep in _SEPARATORS
-    }
-    best = [sep for sep, count in counts.items() if count == max(counts.values())]
-    if len(best) > 1 and max(counts.values()) > 1:
-        marks = " or ".join(_SEPARATORS[sep] for sep in best)
-        raise ValueError(f"{path}: {marks} may separate the fields of its header; --sep says which")
-    return best[0]
