@@ -1,7 +1,9 @@
 """The command line: what it prints and writes, and how it says what is wrong."""
 
+import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,6 +40,28 @@ def test_out_is_the_forecast(csv, capsys, tmp_path):
     assert written.index.name == "when"
     assert list(written.index) == list(pd.date_range("2025-01", periods=6, freq="MS"))
     np.testing.assert_allclose(written["sales"], expected, rtol=1e-6)
+
+
+def test_out_may_be_the_standard_output(csv, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["forecast", csv(monthly()), "--horizon", "2", *SMALL]
+    assert main([*arguments, "--out", "forecast.csv"]) == 0
+    report = capsys.readouterr().out
+    assert main([*arguments, "--out", "-", "--plot", "forecast.png"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == Path("forecast.csv").read_text()
+    assert printed.err.endswith(report)
+    assert {path.name for path in tmp_path.iterdir()} == {"input", "forecast.csv", "forecast.png"}
+
+
+def test_from_the_standard_input_to_the_standard_output(capsys, monkeypatch):
+    contents = monthly().to_csv(index=False).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents)))
+    assert main(["forecast", "-", "--out", "-", "--horizon", "2", *SMALL]) == 0
+    assert [line[:10] for line in capsys.readouterr().out.split()][1:] == [
+        "2025-01-01",
+        "2025-02-01",
+    ]
 
 
 def test_what_was_guessed_is_said(csv, capsys):
@@ -255,6 +279,14 @@ def test_what_could_not_be_written_is_said_before_training(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
     assert error_of(capsys, "forecast", csv(monthly()), *options).startswith(message)
+
+
+def test_a_folder_that_may_not_be_written_to(csv, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
+    out = tmp_path / "forecast.csv"
+    error = error_of(capsys, "forecast", csv(monthly()), "--out", str(out))
+    assert error == f"{out}: the folder {tmp_path} may not be written to"
 
 
 def test_the_input_is_not_overwritten(csv, capsys):

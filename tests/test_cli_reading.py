@@ -19,6 +19,20 @@ def test_the_standard_input(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ("", "the standard input is empty; it should hold a header and one row a step"),
+        ("v\n", "the standard input has a header but no rows"),
+        ("v\n1,2\n", "the standard input, line 2 has 2 fields, and the header 1: 'v'; "),
+        ("v,v\n1,2\n", "the standard input: its header names 'v' 2 times"),
+    ],
+)
+def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents.encode())))
+    assert error_of(capsys, "forecast", "-").startswith(message)
+
+
+@pytest.mark.parametrize(
     ("text", "options", "message"),
     [
         ("", [], "is empty; it should hold a header and one row a step"),

@@ -124,7 +124,13 @@ def _add_forecast(commands: argparse._SubParsersAction[_Parser]) -> None:
         "the rows before them forecasts each block from all rows before that block. The forecast "
         "itself then comes from a second fit, on all rows (default: 1; 0 leaves this out)",
     )
-    add("--out", metavar="FILE.csv", type=Path, help="write the forecast here")
+    add(
+        "--out",
+        metavar="FILE.csv",
+        type=Path,
+        help="write the forecast here; - is the standard output, and "
+        "what is else printed there goes to the standard error",
+    )
     add("--plot", metavar="FILE.png", type=Path, help='draw it here (needs "tsrnn[plot]")')
     _add_series(forecast)
     _add_writing(forecast)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -48,14 +49,19 @@ def run_forecast(args: argparse.Namespace) -> None:
     with _ended_by_ctrl_c():
         forecast = _forecaster(args).fit(series).predict()
         backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
-    if args.out:
-        with _replacing(args.out) as path:
-            forecast.to_csv(path, header=[str(series.name)])
     if args.plot:
         figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
         with _replacing(args.plot) as path:
             figure.savefig(path)
-    print(report(series, backtest, forecast))
+    text = report(series, backtest, forecast)
+    if _is_stdout(args.out):  # for the next program, to which a report would be noise
+        print(text, file=sys.stderr)
+        _write(forecast, sys.stdout)
+        return
+    if args.out:
+        with _replacing(args.out) as path:
+            _write(forecast, path)
+    print(text)
 
 
 @contextmanager
@@ -102,11 +108,23 @@ def _forecaster(args: argparse.Namespace) -> RNNForecaster:
 # --- output files ---------------------------------------------------------------------------------
 
 
+def _is_stdout(path: Path | None) -> bool:
+    return str(path) == "-"
+
+
+def _write(forecast: pd.Series, where: Path | TextIO) -> None:
+    forecast.to_csv(where, header=[str(forecast.name)])
+
+
 def _check_outputs(args: argparse.Namespace) -> None:
     """Find out before minutes of training that a result could not be written."""
     for path in filter(None, (args.out, args.plot)):
+        if path is args.out and _is_stdout(path):
+            continue
         if not path.parent.is_dir():
             raise ValueError(f"{path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK):
+            raise ValueError(f"{path}: the folder {path.parent} may not be written to")
         if path.exists() and not path.is_file():
             raise ValueError(f"{path} exists and is not a file")
         if args.file is not None and path.resolve() == args.file.resolve():
