@@ -1,8 +1,10 @@
 """The command line: what it prints and writes, and how it says what is wrong."""
 
 import io
+import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,38 @@ def test_plot_is_a_picture_and_nothing_else_is_left(csv, tmp_path):
     assert main(arguments) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in folder.iterdir()} == {"forecast.png", "forecast.csv"}
+
+
+def test_one_row_is_no_rows(csv, capsys):
+    table = monthly()
+    table.loc[30, "sales"] = np.nan
+    arguments = ["--missing", "ffill", "--horizon", "1", *SMALL]
+    assert main(["forecast", csv(table), *arguments]) == 0
+    printed = capsys.readouterr()
+    assert "1 of 60 steps has no value: ffill" in printed.err
+    assert "Error on the last row, fitted on the 59 before" in printed.out
+
+
+def test_verbose_says_which_fit_is_running(csv, capsys):
+    arguments = ["--target", "sales", "--time", "when", "--verbose", *SMALL]
+    assert main(["forecast", csv(monthly()), *arguments]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "note" in line]
+    assert said == [
+        "tsrnn: note: the fit for the forecast, on all 60 rows",
+        "tsrnn: note: the fit for the backtest, without the last 12 rows",
+    ]
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_take_one_line(csv, capsys, monkeypatch):
+    def warn(*args):
+        warnings.warn("Something\nis odd.", UserWarning, stacklevel=1)
+        raise ValueError("and wrong")
+
+    monkeypatch.setattr("tsrnn.cli.forecast.read_series", warn)
+    assert main(["forecast", csv(monthly())]) == 2
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == ["tsrnn: warning: Something is odd.", "tsrnn: error: and wrong"]
 
 
 def test_rows_are_counted_where_there_are_no_dates(csv, capsys):
@@ -188,7 +222,9 @@ def test_a_block_is_forecast_from_nothing_behind_its_beginning():
 def test_nothing_held_out_is_known(csv, capsys):
     table = trading_days().iloc[:-1].reset_index()
     arguments = ["--missing", "ffill", "--horizon", "1", "--lookback", "5"]
-    assert "none of which has a value" in error_of(capsys, "forecast", csv(table), *arguments)
+    assert "holds out 1 row, without any value" in error_of(
+        capsys, "forecast", csv(table), *arguments
+    )
 
 
 # --- mistakes in the series and the options -------------------------------------------------------
@@ -253,14 +289,14 @@ def test_a_step_that_is_not_that_of_the_dates(csv, capsys, file, freq, message):
 def test_more_held_out_than_there_is(csv, capsys):
     error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "5", *SMALL)
     assert error == (
-        "60 rows; --backtest 5 with --horizon 12 holds out 60, which leaves none to fit on; "
+        "60 rows; --backtest 5 with --horizon 12 holds out 60 rows, which leaves none to fit on; "
         "--backtest 0 leaves this out"
     )
 
 
 def test_too_little_left_to_fit_on(csv, capsys):
     error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "4", *SMALL)
-    assert error.endswith("(60 rows, of which --backtest 4 with --horizon 12 holds out 48)")
+    assert error.endswith("(60 rows, of which --backtest 4 with --horizon 12 holds out 48 rows)")
 
 
 @pytest.mark.parametrize(
@@ -353,6 +389,20 @@ def test_ctrl_c_while_a_network_learns(capsys, monkeypatch, tmp_path):
 
 
 # --- the other commands, and the process ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [[], ["forecast"], ["warmup"], ["config"]])
+def test_help_is_whole(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "%%" not in text
+    options = re.findall(r"^  (-\S.*?)(?:  +(\S.*))?$((?:\n {10,}\S.*)*)", text, re.MULTILINE)
+    assert options
+    bare = [option for option, *words in options if not any(words)]
+    assert bare == [], "options without a word"
+    assert not command or len(text.split("\n\n")) > 2, "a command without a word"
 
 
 def test_version(capsys):

@@ -10,7 +10,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -41,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        with _warnings_in_one_line():
+            args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
@@ -64,6 +67,18 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Of a warning its text: which line of which library gave it helps nobody at a shell."""
+
+    def show(message: Warning | str, *where: object, **more: object) -> None:
+        _say(f"warning: {' '.join(str(message).split())}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
 def _say(message: str) -> None:
     print(f"tsrnn: {message}", file=sys.stderr)
 
@@ -77,7 +92,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="tsrnn", description="Forecast time series with recurrent networks.")
+    parser = _Parser(
+        prog="tsrnn",
+        description="Forecast time series with recurrent networks.",
+        epilog="tsrnn COMMAND --help says what a command takes.",
+    )
     parser.add_argument("--version", action="version", version=f"tsrnn {tsrnn.__version__}")
     parser.add_argument(
         "--traceback", action="store_true", help="show where an error came from, for a bug report"
@@ -86,14 +105,31 @@ def _parser() -> argparse.ArgumentParser:
     _add_forecast(commands)
 
     warmup = commands.add_parser(
-        "warmup", help="compile the kernels ahead, for instance while building a container image"
+        "warmup",
+        help="compile the kernels ahead, for instance while building a container image",
+        description="Compile the kernels ahead and keep them on disk, in the cache folder that "
+        "tsrnn config prints, so that no later fit has to. This takes a while the first time, and "
+        "a moment where it has been done.",
     )
-    warmup.add_argument("--cell", nargs="+", choices=["rnn", "gru", "lstm"])
-    warmup.add_argument("--dtype", nargs="+", choices=["float32", "float64"])
+    warmup.add_argument(
+        "--cell",
+        nargs="+",
+        choices=["rnn", "gru", "lstm"],
+        help="for these cells (default: all of them)",
+    )
+    warmup.add_argument(
+        "--dtype",
+        nargs="+",
+        choices=["float32", "float64"],
+        help="for numbers of this precision (default: float32, as is RNNForecaster's)",
+    )
     warmup.set_defaults(run=_warmup)
 
     config = commands.add_parser(
-        "config", help="print versions, processor, threads and cache folder, for a bug report"
+        "config",
+        help="print versions, processor, threads and cache folder, for a bug report",
+        description="Print the versions of tsrnn and of what it uses, the processor, the threads, "
+        "and the folder that keeps compiled kernels, for a bug report.",
     )
     config.set_defaults(run=lambda args: tsrnn.show_config())
     return parser
@@ -120,18 +156,24 @@ def _add_forecast(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         type=_whole(0),
         default=1,
-        help="measure the error on the last N blocks of HORIZON rows: a network fitted once on "
-        "the rows before them forecasts each block from all rows before that block. The forecast "
-        "itself then comes from a second fit, on all rows (default: 1; 0 leaves this out)",
+        help="hold out the last N times HORIZON rows, to measure the error: a second network, "
+        "fitted once on the rows before them, forecasts them in N blocks, each from all rows "
+        "before it, beside a seasonal naive forecast (default: 1; 0 leaves this out, and its time)",
     )
     add(
         "--out",
         metavar="FILE.csv",
         type=Path,
-        help="write the forecast here; - is the standard output, and "
-        "what is else printed there goes to the standard error",
+        help="write the forecast here; - is the standard output, and the report, which is else "
+        "printed there, then goes to the standard error",
     )
-    add("--plot", metavar="FILE.png", type=Path, help='draw it here (needs "tsrnn[plot]")')
+    add(
+        "--plot",
+        metavar="FILE.png",
+        type=Path,
+        help="draw the forecast here, with the end of the series and the backtest; the ending says "
+        'which kind of picture (needs "tsrnn[plot]")',
+    )
     _add_series(forecast)
     _add_writing(forecast)
     _add_network(forecast)
@@ -160,11 +202,17 @@ def _add_series(parser: argparse.ArgumentParser) -> None:
 def _add_writing(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how the file is written").add_argument
     add("--sep", metavar="C", type=_character, help="between fields (default: one of , ; tab |)")
-    add("--decimal", metavar="C", choices=[".", ","], help="before decimals: . or , (default: .)")
-    add("--thousands", metavar="C", type=_mark, help="sets thousands apart, as in 1,234 or 1 234")
-    add("--unit", metavar="TEXT", help="before or behind numbers, such as % or $: left out")
-    add("--na", metavar="WORD", action="append", help="a missing value; may be given repeatedly")
-    add("--skip", metavar="N", type=_whole(1), help="lines above the header, to leave out")
+    add("--decimal", metavar="C", choices=[".", ","], help="before decimals, . or , (default: .)")
+    add("--thousands", metavar="C", type=_mark, help="sets thousands apart, such as , or ' '")
+    add("--unit", metavar="TEXT", help="before or behind numbers, such as %% or $; left out")
+    add(
+        "--na",
+        metavar="WORD",
+        action="append",
+        help="stands for a missing value, beside an empty field, NA, NaN, null and their like; may "
+        "be given several times",
+    )
+    add("--skip", metavar="N", type=_whole(1), help="leave out N lines above the header")
     add("--encoding", metavar="NAME", type=_encoding, help="such as latin-1 (default: utf-8)")
     add("--date-format", metavar="FORMAT", help="of the dates, such as %%d/%%m/%%Y")
     add("--tz", metavar="ZONE", type=_zone, help="convert dates with UTC offsets to this time zone")
@@ -172,15 +220,19 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
-        "network", "What is left out is RNNForecaster's own default."
+        "network", "What is not given is as RNNForecaster has it by itself."
     ).add_argument
-    add("--cell", choices=["rnn", "gru", "lstm"])
+    add("--cell", choices=["rnn", "gru", "lstm"], help="kind of recurrent cell")
     add("--lookback", metavar="N", type=_whole(1), help="steps the network reads")
     add("--hidden-size", metavar="N", type=_whole(1), help="hidden units of each layer")
     add("--max-epochs", metavar="N", type=_whole(1), help="passes over the data at most")
-    add("--normalize", choices=["none", "last", "mean", "standard", "robust"], help="per window")
+    add(
+        "--normalize",
+        choices=["none", "last", "mean", "standard", "robust"],
+        help="what is taken off each window, and what it is divided by",
+    )
     add("--random-state", metavar="N", type=_whole(0), default=0, help="seed (default: 0)")
-    add("--verbose", action="store_true", help="show the progress of training")
+    add("--verbose", action="store_true", help="show which fit is running, and how far")
 
 
 def _whole(least: int) -> Callable[[str], int]:

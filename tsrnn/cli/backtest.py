@@ -9,6 +9,7 @@ import pandas as pd
 
 from tsrnn import RNNForecaster
 from tsrnn.baselines import season_length, seasonal_naive
+from tsrnn.cli.words import counted
 
 __all__ = ["Backtest", "run_backtest"]
 
@@ -63,19 +64,19 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     """
     horizon, rows = forecaster.horizon, len(series)
     before = rows - blocks * horizon
-    held_out = f"--backtest {blocks} with --horizon {horizon} holds out {blocks * horizon}"
+    options = f"--backtest {blocks} with --horizon {horizon}"
+    held_out = f"{options} holds out {counted(blocks * horizon, 'row')}"
     if before < 1:
         raise ValueError(
-            f"{rows} rows; {held_out}, which leaves none to fit on; --backtest 0 leaves this out"
+            f"{counted(rows, 'row')}; {held_out}, which leaves none to fit on; --backtest 0 leaves "
+            "this out"
         )
     if series.iloc[before:].isna().all():
-        raise ValueError(
-            f"{held_out} rows, none of which has a value; --backtest 0 leaves this out"
-        )
+        raise ValueError(f"{held_out}, without any value; --backtest 0 leaves this out")
     try:
         forecaster.fit(series.iloc[:before])
     except ValueError as error:
-        raise ValueError(f"{error} ({rows} rows, of which {held_out})") from error
+        raise ValueError(f"{error} ({counted(rows, 'row')}, of which {held_out})") from error
     histories = [series.iloc[:origin] for origin in range(before, rows, horizon)]
     forecasts = [forecaster.predict(history=history) for history in histories]
     season = season_length(getattr(forecasts[0].index, "freqstr", None))

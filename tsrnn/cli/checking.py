@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from tsrnn.cli.words import counted
 from tsrnn.frames.rows import Rows
 from tsrnn.frames.time_index import read_times
 
@@ -60,7 +61,7 @@ def _refuse(wrong: np.ndarray, what: str, cure: str, series: pd.Series) -> None:
         when = f" ({_written(series.index[row])})" if dated else ""
         raise ValueError(
             f"column {series.name!r}, data row {row + 1}{when}: {what} ({count} of "
-            f"{len(series)} rows); {cure}"
+            f"{counted(len(series), 'row')}); {cure}"
         )
 
 

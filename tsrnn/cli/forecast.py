@@ -18,11 +18,12 @@ from typing import TextIO
 import pandas as pd
 
 from tsrnn import RNNForecaster
-from tsrnn.cli.backtest import run_backtest
+from tsrnn.cli.backtest import Backtest, run_backtest
 from tsrnn.cli.checking import with_all_steps
 from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.reading import read_series
 from tsrnn.cli.report import report
+from tsrnn.cli.words import counted
 from tsrnn.datasets import load_air_passengers
 from tsrnn.plotting import picture_formats, plot_forecast
 from tsrnn.training import InterruptionWarning
@@ -47,8 +48,10 @@ def run_forecast(args: argparse.Namespace) -> None:
     _check_outputs(args)
     series = _series(args)
     with _ended_by_ctrl_c():
+        if args.verbose:
+            _note(f"the fit for the forecast, on all {counted(len(series), 'row')}")
         forecast = _forecaster(args).fit(series).predict()
-        backtest = run_backtest(_forecaster(args), series, args.backtest) if args.backtest else None
+        backtest = _backtest(args, series) if args.backtest else None
     if args.plot:
         figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
         with _replacing(args.plot) as path:
@@ -62,6 +65,13 @@ def run_forecast(args: argparse.Namespace) -> None:
         with _replacing(args.out) as path:
             _write(forecast, path)
     print(text)
+
+
+def _backtest(args: argparse.Namespace, series: pd.Series) -> Backtest:
+    if args.verbose:
+        held_out = args.backtest * args.horizon
+        _note(f"the fit for the backtest, without the last {counted(held_out, 'row')}")
+    return run_backtest(_forecaster(args), series, args.backtest)
 
 
 @contextmanager
@@ -88,8 +98,10 @@ def _series(args: argparse.Namespace) -> pd.Series:
         for note in notes:
             _note(note)
     series = with_all_steps(series, args.freq, args.missing)
-    if series.isna().any():
-        _note(f"{series.isna().sum()} of {len(series)} steps have no value: {args.missing}")
+    absent = int(series.isna().sum())
+    if absent:
+        have = "has" if absent == 1 else "have"
+        _note(f"{absent} of {counted(len(series), 'step')} {have} no value: {args.missing}")
     return series
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.cli.backtest import Backtest
+from tsrnn.cli.words import counted
 from tsrnn.metrics import mae, mape, rmse
 
 __all__ = ["report"]
@@ -29,7 +30,7 @@ def report(series: pd.Series, backtest: Backtest | None, forecast: pd.Series) ->
         What follows ``series``.
     """
     stamps = _stamps(series.index)
-    paragraphs = [f"{series.name}: {len(series)} rows, {stamps[0]} to {stamps[-1]}"]
+    paragraphs = [f"{series.name}: {counted(len(series), 'row')}, {stamps[0]} to {stamps[-1]}"]
     if backtest:
         paragraphs.append(_error_table(backtest))
     paragraphs.append(_forecast_table(forecast))
@@ -42,7 +43,8 @@ def _error_table(backtest: Backtest) -> str:
     in_blocks = f" in {blocks} blocks" if blocks > 1 else ""
     fitted = f"fitted on the {backtest.rows_before} before"
     known = f" ({len(truth)} of them known)" if len(truth) < len(there) else ""
-    title = f"Error on the last {len(there)} rows{known}{in_blocks}, {fitted}"
+    last = "last row" if len(there) == 1 else f"last {len(there)} rows"
+    title = f"Error on the {last}{known}{in_blocks}, {fitted}"
     naive = (
         f"seasonal naive ({backtest.season})" if backtest.season > 1 else "last value (no season)"
     )
