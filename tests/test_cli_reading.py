@@ -88,7 +88,7 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         (
             "t,v\nJan 1949,1\nFeb 1949,2\n",
             ["--time", "t"],
-            "dates such as 'Jan 1949' may be read in several",
+            "dates such as 'Jan 1949' are not clear; --date",
         ),
         (f"t,v\n{SUMMER_TIME}", [], "'t' holds dates of several UTC offsets; --tz names the time"),
         (
@@ -138,6 +138,11 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         ("PK\x03\x04\xff", [], "is an Excel workbook or a zip archive, not CSV; save it as CSV"),
         ("\x1f\x8b\xff", [], "is compressed by gzip; let its name end in .gz"),
         ("t,v\n202401,1\n", ["--time", "t"], "--date-format says how dates of digits alone are"),
+        ("s\0a\0", [], "is not written in UTF-8: it has bytes that are 0; --encoding names"),
+        ("t,v\n1,2\nt,v\n", [], "data row 2: 'v' is not a number; this line may be the header"),
+        ("t,v\n1,2\n", ["--target", "v", "--time", "v"], "--target and --time both name 'v'; the"),
+        ("t,v\n00:00,1:30\n", [], "column 't', data row 1: '00:00' is not a number"),
+        ("t,v\n2024-01,1\n,\n2024-02,2\n", [], "column 't', data row 2: '' is not a date"),
         ("v\n1\n", ["--skip", "9"], "is empty below line 9"),
         ("v\n1\n", ["--thousands", ".", "--decimal", "."], "the same mark stands before"),
         ("t;v\n2024-01-01;2000,05\n", [], "'2000,05' is not a number; --decimal , reads it as"),
@@ -195,6 +200,7 @@ def test_odd_files_that_say_all(csv, capsys, text, options):
         ("t,v,\n{0},5,\n", [], 5),
         ("t|v\n{0}|5\n", [], 5),
         (",t,v\n1,{0},5\n", [], 5),
+        ("t,v\n{0},5\n", ["--skip", "0"], 5),
         ("From the shop\n\nt;v\n{0};5\n", ["--skip", "1"], 5),
         ("\ufefft,v\r\n{0},5\r\n", ["--encoding", "utf-8"], 5),
     ],
@@ -211,6 +217,20 @@ def test_numbers_as_people_write_them(tmp_path, capsys, text, options, expected)
     forecasts = out.read_text().split()
     assert forecasts[0] == "t,v"
     assert float(forecasts[1].split(",")[1]) == pytest.approx(expected)  # a constant goes on
+
+
+def test_rows_of_separators_at_the_end_are_none(csv, capsys):
+    text = monthly().to_csv(index=False) + ",\n" * 3
+    assert main(["forecast", csv(text), "--backtest", "0", *SMALL]) == 0
+    assert "sales: 60 rows, 2020-01-01 to 2024-12-01" in capsys.readouterr().out
+
+
+def test_missing_values_at_the_end_are_some(csv, capsys):
+    table = monthly().assign(when=range(60), sales=monthly()["sales"].where(lambda y: y.index < 58))
+    text = table.to_csv(index=False) + ",\n"
+    arguments = ["--target", "sales", "--missing", "ffill", "--backtest", "0", *SMALL]
+    assert main(["forecast", csv(text), *arguments]) == 0
+    assert "note: 3 of 61 steps have no value" in capsys.readouterr().err
 
 
 def test_words_for_missing_values(csv, capsys):

@@ -212,7 +212,7 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
         help="stands for a missing value, beside an empty field, NA, NaN, null and their like; may "
         "be given several times",
     )
-    add("--skip", metavar="N", type=_whole(1), help="leave out N lines above the header")
+    add("--skip", metavar="N", type=_whole(0), help="leave out N lines above the header")
     add("--encoding", metavar="NAME", type=_encoding, help="such as latin-1 (default: utf-8)")
     add("--date-format", metavar="FORMAT", help="of the dates, such as %%d/%%m/%%Y")
     add("--tz", metavar="ZONE", type=_zone, help="convert dates with UTC offsets to this time zone")

@@ -72,7 +72,8 @@ def _check_order(dates: pd.DatetimeIndex) -> None:
         first = int((dates == dates[row]).argmax())
         raise ValueError(
             f"column {dates.name!r}: {_written(dates[row])} stands in data rows {first + 1} and "
-            f"{row + 1} ({int(repeated.sum())} repeated in all); a series has one row a date"
+            f"{row + 1} ({int(repeated.sum())} repeated in all); a series has one row a date, "
+            "so of several series in one file take the rows of one"
         )
     if not dates.is_monotonic_increasing:
         row = int((dates[1:] < dates[:-1]).argmax())

@@ -14,6 +14,7 @@ from tsrnn.cli.words import first_row
 __all__ = ["looks_like_dates", "read_dates"]
 
 _NUMBER = r"[-+]?(\d+|\d{1,3}([.,]\d{3})+)([.,]\d+)?"
+_TIME = r"\d{1,2}:\d{2}.*"  # of the day, which pandas takes for one of today
 _DAY_AND_MONTH = r"(\d{1,2})[-./](\d{1,2})[-./]"
 _FORMAT = "--date-format says how they are written, such as %d.%m.%Y or %b %Y"
 _QUARTER = r"\d{4}-?Q[1-4]"
@@ -21,11 +22,11 @@ _FIRST_YEAR = 1000  # pandas reads "may" and "10,5" as days of the year 1
 
 
 def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
-    """Whether a column of text begins with a date; a number is none, though it may be a year."""
+    """Whether a column of text begins with a date; a number or a time of the day is none."""
     texts = column.dropna().head(1).str.strip()
     if texts.empty:
         return False
-    if date_format is None and re.fullmatch(_NUMBER, str(texts.iloc[0])):
+    if date_format is None and re.fullmatch(f"{_NUMBER}|{_TIME}", str(texts.iloc[0])):
         return False
     date = _dates_where_any(texts, format=date_format).iloc[0]
     return not pd.isna(date) and date.year >= _FIRST_YEAR
@@ -119,4 +120,4 @@ def _date_problem(column: pd.Series, how: dict[str, Any]) -> str:
     if none.any():
         first = first_row(column, none)
         return f", {first} does not read as a date; {_FORMAT}"
-    return f": dates such as {column.iloc[0]!r} may be read in several ways; {_FORMAT}"
+    return f": dates such as {column.iloc[0]!r} are not clear; {_FORMAT}"

@@ -63,7 +63,9 @@ def not_a_number(column: pd.Series, dialect: Dialect) -> str:
     others = there & ~numbers
     text = str(column[others].iloc[0])
     cure = _cure(text, dialect)
-    if not cure and numbers[: others.idxmax()].any() and not re.search(r"\d", text):
+    if text == column.name:
+        cure = "; this line may be the header once more"
+    elif not cure and numbers[: others.idxmax()].any() and not re.search(r"\d", text):
         cure = f"; --na {_quoted(text)} takes it for a missing value"
     return f"column {column.name!r}, {first_row(column, others)} is not a number{cure}"
 

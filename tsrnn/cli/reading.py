@@ -54,6 +54,8 @@ def read_series(
     OSError
         If the file cannot be read.
     """
+    if target is not None and target == times:
+        raise ValueError(f"--target and --time both name {target!r}; the dates are in another")
     named = [name for name in (target, times) if name is not None]
     table, dialect = read_table(path, dialect, named)
     notes: list[str] = []
@@ -67,6 +69,8 @@ def read_series(
     else:
         target = _guess_target(table, times, dialect)
         notes.append(f"target is column {target!r}")
+    if times is not None:
+        table = _without_empty_end(table)
     values = read_numbers(table[target], dialect)
     index: pd.Index
     if times is None:
@@ -74,6 +78,12 @@ def read_series(
     else:
         index = pd.DatetimeIndex(read_dates(table[times], dialect), name=times)
     return pd.Series(values, index, name=target), notes
+
+
+def _without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
+    """Without last rows of separators alone, which spreadsheets write."""
+    there = table.notna().any(axis=1).to_numpy().nonzero()[0]
+    return table[: there[-1] + 1] if len(there) else table
 
 
 def _check_column(table: pd.DataFrame, name: str, option: str) -> None:

@@ -173,6 +173,11 @@ def _opened(path: Path, dialect: Dialect) -> _File:
     kind = _NO_TEXT.get(start)
     if kind:
         raise ValueError(f"{name} is {kind}, not CSV; save it as CSV")
+    if b"\0" in start and dialect.encoding is None:
+        raise ValueError(
+            f"{name} is not written in UTF-8: it has bytes that are 0; --encoding names another, "
+            "such as utf-16 or utf-16-le"
+        )
     if start.startswith(b"\x1f\x8b"):
         raise ValueError(f"{name} is compressed by gzip; let its name end in .gz")
     return file
