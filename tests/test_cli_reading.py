@@ -111,6 +111,7 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         ("t,v\n2024-01,(10)\n", [], "'(10)' is not a number"),
         ('t,v\n2024-01,"1,234"\n', [], "--thousands , reads it as 1234, --decimal , as 1.234"),
         ("t;v\n2024-01;1.234\n", [], "'1.234' is 1234 where points set thousands apart, and a"),
+        ("t;v\n2024-01;1.234 $\n", ["--unit", "$"], "'1.234 $' is 1234 where points set"),
         ("t,v\n2024-01,1'234\n", [], 'not a number; --thousands "\'" reads it as 1234'),
         ("t,v\n2024-01,1\xa0234\n", ["--encoding", "latin-1"], "--thousands ' ' reads it as 1234"),
         ("t;v\n2024-01;1 234,5\n", [], "--thousands ' ' --decimal , reads it as 1234.5"),

@@ -202,7 +202,12 @@ def _add_series(parser: argparse.ArgumentParser) -> None:
 def _add_writing(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how the file is written").add_argument
     add("--sep", metavar="C", type=_character, help="between fields (default: one of , ; tab |)")
-    add("--decimal", metavar="C", choices=[".", ","], help="before decimals, . or , (default: .)")
+    add(
+        "--decimal",
+        metavar="C",
+        choices=[".", ","],
+        help="before decimals: . or , (default: ., unless that is --thousands)",
+    )
     add("--thousands", metavar="C", type=_mark, help="sets thousands apart, such as , or ' '")
     add("--unit", metavar="TEXT", help="before or behind numbers, such as %% or $; left out")
     add(

@@ -46,7 +46,7 @@ def read_numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
     if (numbers.isna() & column.notna()).any():
         raise ValueError(not_a_number(column, dialect))
     if dialect.sep == ";" and dialect.decimal is None and dialect.thousands is None:
-        _check_points(column)
+        _check_points(column, _as_python_writes(column, dialect))
     return numbers.to_numpy()
 
 
@@ -96,11 +96,11 @@ def _as_python_writes(column: pd.Series, dialect: Dialect) -> pd.Series:
     return texts
 
 
-def _check_points(column: pd.Series) -> None:
+def _check_points(column: pd.Series, texts: pd.Series) -> None:
     """Refuse points that may set thousands apart, as where semicolons separate, not commas."""
-    pointed = column.str.contains(".", regex=False, na=False).astype(bool)
-    if pointed.any() and column[pointed].str.fullmatch(_POINTS).all():
-        bare = str(column[pointed].iloc[0]).replace(".", "")
+    pointed = texts.str.contains(".", regex=False, na=False).astype(bool)
+    if pointed.any() and texts[pointed].str.fullmatch(_POINTS).all():
+        bare = str(texts[pointed].iloc[0]).replace(".", "")
         raise ValueError(
             f"column {column.name!r}, {first_row(column, pointed)} is {bare} where points set "
             "thousands apart, and a number with decimals where they do not; --thousands . says "

@@ -164,7 +164,7 @@ def _opened(path: Path, dialect: Dialect) -> _File:
     name = "the standard input" if str(path) == "-" else str(path)
     if path.is_file():
         with path.open("rb") as stream:
-            start = b"" if path.suffix in _COMPRESSED else stream.read(4)
+            start = b"" if path.suffix.lower() in _COMPRESSED else stream.read(4)
         file = _File(name, lambda: path, dialect)
     else:
         contents = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
