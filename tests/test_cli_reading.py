@@ -121,7 +121,11 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         ("t,v\n2024-01,#DIV/0!\n", [], "'#DIV/0!' is not a number"),
         ("t;v\n2024-01;1\n", ["--sep", ","], "; if a semicolon separates the fields, say so with"),
         ("t v\n2024-01 1\n", [], "if a blank separates the fields, say so with --sep ' '"),
-        ("t\tv\n1\t2\n", ["--sep", ",", "--target", "v"], "if a tab separates the fields, say so"),
+        (
+            "t\tv\n1\t2\n",
+            ["--sep", ",", "--target", "v"],
+            "a tab separates the fields, say so with --sep tab",
+        ),
         ("t,v\n\n1,2\n1,2,3\n", [], "line 4 has 3 fields, and the header 2: 't', 'v'; put a"),
         (
             "Sales in May\n\nt,v\n2024-01,1\n",
@@ -137,7 +141,7 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         ),
         ('t,v\n1,2\n3,"4\n5,6\n', [], "the quotation mark that opens in line 3 is never closed"),
         ("PK\x03\x04\xff", [], "is an Excel workbook or a zip archive, not CSV; save it as CSV"),
-        ("\x1f\x8b\xff", [], "is compressed by gzip; let its name end in .gz"),
+        ("\x1f\x8b\x08\0", [], "is compressed by gzip; unpack it, or let its name end in .gz"),
         ("t,v\n202401,1\n", ["--time", "t"], "--date-format says how dates of digits alone are"),
         ("s\0a\0", [], "is not written in UTF-8: it has bytes that are 0; --encoding names"),
         ("t,v\n1,2\nt,v\n", [], "data row 2: 'v' is not a number; this line may be the header"),

@@ -125,7 +125,7 @@ def _other_separator(lines: list[str], more: dict[str, str]) -> str:
     for sep, name in {**_SEPARATORS, **more}.items():
         counts = {line.count(sep) for line in lines}
         if len(counts) == 1 and 0 not in counts:
-            option = {"\t": r"\t", ",": ","}.get(sep, f"'{sep}'")
+            option = {"\t": "tab", ",": ","}.get(sep, f"'{sep}'")
             return f"; if {name} separates the fields, say so with --sep {option}"
     return ""
 
@@ -173,13 +173,13 @@ def _opened(path: Path, dialect: Dialect) -> _File:
     kind = _NO_TEXT.get(start)
     if kind:
         raise ValueError(f"{name} is {kind}, not CSV; save it as CSV")
+    if start.startswith(b"\x1f\x8b"):
+        raise ValueError(f"{name} is compressed by gzip; unpack it, or let its name end in .gz")
     if b"\0" in start and dialect.encoding is None:
         raise ValueError(
             f"{name} is not written in UTF-8: it has bytes that are 0; --encoding names another, "
             "such as utf-16 or utf-16-le"
         )
-    if start.startswith(b"\x1f\x8b"):
-        raise ValueError(f"{name} is compressed by gzip; let its name end in .gz")
     return file
 
 
