@@ -46,6 +46,25 @@ def test_steps_of_the_optimizer_follow_each_other(problem):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
+def test_bits_do_not_depend_on_how_many_blocks_there_are(problem, monkeypatch):
+    """As many as have room: a kernel that can do more may need more of each."""
+    from tsrnn.kernels.cuda import device
+
+    most, found = device.Kernel.most_blocks, []
+    for blocks in (3, 2):
+        monkeypatch.setattr(
+            device.Kernel, "most_blocks", lambda *what, blocks=blocks: min(most(*what), blocks)
+        )
+        options = {"count": 24, "steps": 1, "hidden": 12, "dtype": "float32"}
+        engine, batch = problem("gru", device="cuda", **options)
+        memory, turn = engine.optimizer_memory(Adam()), Turn(batch.windows, Adam(), np.arange(1))
+        losses, norms = engine.train({0: turn}, 24, LOSS, memory, 0.05)
+        assert next(iter(engine._programs.values())).blocks == blocks
+        found.append([losses, norms, engine.parameters])
+    for some, others in zip(*found, strict=True):
+        np.testing.assert_array_equal(some, others)
+
+
 def test_each_of_several_networks_has_a_block(problem):
     engine, batch = problem("lstm", networks=5, device="cuda", count=6, steps=2, hidden=3)
     sets = [shuffled(batch.windows, seed) for seed in range(5)]

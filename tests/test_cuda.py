@@ -5,6 +5,8 @@
 In it blocks run at the same time, and a race fails (see ``blocks_at_once``).
 """
 
+import multiprocessing
+
 import numpy as np
 import pytest
 from conftest import named
@@ -92,21 +94,30 @@ def test_losses(problem, name, dtype, tolerance):
     assert_like_reference(engine, batch, 2 * tolerance, loss)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("clip_norm", [np.inf, 0.05])
-def test_steps_are_those_of_the_cpu(problem, name, clip_norm):
-    """Seven windows: two batches of three in one launch, and a last one of one."""
+def assert_steps_are_those_of_the_cpu(problem, optimizer, clip_norm=np.inf, **network):
+    """Seven windows: two batches of three, and a last one of one."""
     found = []
-    optimizer = OPTIMIZERS[name](weight_decay=0.1)
     for device in ("cpu", "cuda"):
-        options = {"device": device, "count": 7, "steps": 2, "hidden": 3, "skip": 2}
-        engine, batch = problem("gru", layers=2, **options)
+        options = {"device": device, "count": 7, "steps": 2, "hidden": 3}
+        engine, batch = problem("gru", **options, **network)
         memory = engine.optimizer_memory(optimizer)
         turn = Turn(batch.windows, optimizer.at(np.arange(1, 4), 0.01), np.arange(3) + 2**50)
         losses, norms = engine.train({0: turn}, 3, LOSS, memory, clip_norm, 0.2)
         found.append([losses, norms, engine.parameters, engine.remembered(memory)])
     for cpu, gpu in zip(*found, strict=True):
         np.testing.assert_allclose(gpu, cpu, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("clip_norm", [np.inf, 0.05])
+def test_steps_are_those_of_the_cpu(problem, name, clip_norm):
+    optimizer = OPTIMIZERS[name](weight_decay=0.1)
+    assert_steps_are_those_of_the_cpu(problem, optimizer, clip_norm, layers=2, skip=2)
+
+
+def test_steps_with_categories(problem):
+    """Derivatives of their vectors are added up, and begin at 0 in each step."""
+    assert_steps_are_those_of_the_cpu(problem, Adam(), columns=ALL)
 
 
 def after_several_steps(problem, origins, **options):
@@ -130,14 +141,15 @@ def test_a_forecast_after_every_step_of_a_run(problem):
 
 def test_several_networks_are_each_as_alone(problem):
     options = {"device": "cuda", "count": 6, "steps": 2, "hidden": 3}
-    engine, batch = problem("lstm", networks=3, **options)
+    count = 6  # some blocks have two
+    engine, batch = problem("lstm", networks=count, **options)
     engine.parameters[:] = np.random.default_rng(1).normal(0, 0.4, engine.parameters.shape)
-    sets = [shuffled(batch.windows, seed) for seed in range(3)]
+    sets = [shuffled(batch.windows, seed) for seed in range(count)]
     batches = {number: windows.batch() for number, windows in enumerate(sets)}
     start, memory = engine.parameters.copy(), engine.optimizer_memory(Adam())
     found = [engine.predict(batches), engine.loss_and_gradient(batches, LOSS)]
     found += [engine.gradient.copy(), *train(engine, sets, memory=memory)]
-    for number in range(3):
+    for number in range(count):
         alone, _ = problem("lstm", **options)
         alone.parameters[:] = start[number]
         only, own = {0: batches[number]}, alone.optimizer_memory(Adam())
@@ -234,13 +246,94 @@ def test_what_was_learned_on_a_gpu_is_loaded_there_and_without(tmp_path, monkeyp
     np.testing.assert_allclose(loaded.predict(), forecaster.predict(), rtol=1e-5)
 
 
+def test_batches_of_every_kind_share_the_memory(problem, monkeypatch):
+    """Each finds it as if it were alone, whoever has been there."""
+    from tsrnn.kernels.cuda import memory
+
+    taken, empty = [], memory.empty
+    monkeypatch.setattr(memory, "empty", lambda *what: taken.append(what) or empty(*what))
+    engine, batch = problem("gru", device="cuda", count=6, steps=2, hidden=3)
+    first = engine.loss_and_gradient({0: batch}, LOSS), engine.gradient.copy()
+    largest = len(taken)
+    for count in (5, 3, 6, 1):
+        some = {0: batch.windows.batch(0, count)}
+        alone, _ = problem("gru", device="cuda", count=6, steps=2, hidden=3)
+        wanted = alone.loss_and_gradient(some, LOSS), alone.predict(some)
+        del taken[largest:]
+        found = engine.loss_and_gradient(some, LOSS), engine.predict(some)
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(taken) == largest
+    again = engine.loss_and_gradient({0: batch}, LOSS), engine.gradient
+    for a, b in zip(again, first, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_epoch_goes_to_the_device_once(problem, monkeypatch):
+    from tsrnn.kernels.cuda import memory
+
+    written, write = [], memory.write
+    monkeypatch.setattr(memory, "write", lambda *what: written.append(what) or write(*what))
+    engine, batch = problem("rnn_tanh", device="cuda", count=9, steps=2, hidden=2)
+    losses, _ = train(engine, [batch.windows])
+    assert losses.shape == (1, 3)
+    assert len(written) == 2, "numbers, and whole ones"
+
+
 def test_a_device_without_room_says_so(monkeypatch):
     from tsrnn.kernels.cuda import device
 
-    class Full:
-        def __getattr__(self, name):
-            raise device.driver_error()(2, "Call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY")
+    for error in device.driver_errors():
 
-    monkeypatch.setattr(device, "cuda", Full())
-    with pytest.raises(MemoryError, match="The GPU has no room for another 8 MiB"):
-        device.to_device(np.zeros(2**20))
+        class Full:
+            def __getattr__(self, name, error=error):
+                raise error(2, "Call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY")
+
+        monkeypatch.setattr(device, "cuda", Full())
+        with pytest.raises(MemoryError, match="The GPU has no room for another 8 MiB"):
+            device.to_device(np.zeros(2**20))
+
+
+@pytest.fixture
+def numba_cuda(gpu):
+    """The library itself."""
+    if gpu == "simulated":
+        pytest.skip("the simulator has no driver")
+    from numba import cuda
+
+    return cuda
+
+
+def test_a_device_that_cannot_be_used_is_none(numba_cuda, monkeypatch):
+    """Another process has it for itself, or all of its memory."""
+    from tsrnn.kernels.cuda import device
+
+    def refuse():
+        raise device.driver_errors()[0](46, "CUDA_ERROR_DEVICE_UNAVAILABLE")
+
+    monkeypatch.setattr(numba_cuda, "current_context", refuse)
+    assert not kernels.has_gpu()
+    assert "CUDA_ERROR_DEVICE_UNAVAILABLE" in kernels.describe()["gpu"]
+    with pytest.raises(RuntimeError, match=r"no GPU that it could use: .*DEVICE_UNAVAILABLE"):
+        small(device="cuda").fit(wave(30))
+
+
+def test_without_a_compiler_of_kernels(numba_cuda, monkeypatch):
+    from numba.cuda.cudadrv import nvvm
+
+    monkeypatch.setattr(nvvm, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match=r'NVVM is not there: pip install "tsrnn\[cuda\]"'):
+        small(device="cuda").fit(wave(30))
+
+
+def test_a_forked_process_has_no_gpu(numba_cuda):
+    numba_cuda.current_context()
+    process = multiprocessing.get_context("fork").Process(target=_fail_with_a_gpu)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def _fail_with_a_gpu():
+    assert "this process was forked" in kernels.describe()["gpu"]
+    small(device="auto", batch_size=512, hidden_size=64, max_epochs=1).fit(wave(30))

@@ -205,6 +205,14 @@ def test_numbers_of_a_row_of_registers_are_read_at_once(kernel):
     assert "ld.global.v4.f32" in ptx_of(kernel("rnn_tanh", False), (9, 0))
 
 
+def test_blocks_that_have_waited_see_what_others_wrote(kernel):
+    """A fence before a block counts itself, and one once all have come: no test on a CPU sees it."""
+    ptx = ptx_of(kernel("rnn_tanh", False), (9, 0))
+    found = re.findall(r"membar\.gl|atom\.global\.add\.u64.*, ([01]);", ptx)
+    order = "".join({"": "fence ", "1": "count ", "0": "look "}[each] for each in found)
+    assert re.fullmatch("(fence count (look )+fence )+", order)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("capability", WITH_TENSOR_CORES)
