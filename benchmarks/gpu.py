@@ -5,14 +5,19 @@ process, between two events of the device, which also see where it waits for Pyt
 median, a ratio that of each round. At the end a thousand networks of the first shape take their
 steps together, beside PyTorch, whose networks take turns: the time of one, times their number.
 "--simulate" is a trial of the script itself on tiny shapes, in Numba's simulator, without a peer.
+Rows appear on the standard error as they are measured.
 
     python benchmarks/gpu.py
+    python benchmarks/gpu.py --shapes short,many
     NUMBA_ENABLE_CUDASIM=1 python benchmarks/gpu.py --simulate
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,11 +31,13 @@ SHAPES = {
     "short": (256, 24, 1, 32),
     "large": (256, 96, 8, 128),
     "huge": (1024, 168, 8, 256),
+    "many": (256, 24, 1, 32),
 }
-TINY = {"tiny": (4, 3, 1, 4)}
+TINY = (4, 3, 1, 4)
 CELLS = ("lstm", "gru")
-PRECISIONS = ("ieee", "tf32")
-NETWORKS = 1000
+PRECISIONS = {"many": ("ieee",)}  # of other shapes, both
+NETWORKS = {"many": 1000}  # of other shapes, one
+FEW = {"many": 2}  # simulated
 AT_ONCE = 20  # steps in a launch, as in an epoch of so many batches
 BLOCK_SECONDS = 0.2
 
@@ -114,17 +121,30 @@ def line(problem: Problem, precision: str, networks: int, options: Any) -> dict[
     return cells
 
 
+def refuse_without_gpu(parser: argparse.ArgumentParser) -> None:
+    """The peer needs one too."""
+    import torch
+
+    if not torch.cuda.is_available():
+        parser.error("PyTorch finds no GPU; --simulate tries the script without one")
+
+
 def main() -> None:
     parser = harness.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--shapes", type=harness.some_of(SHAPES), default=[*SHAPES])
     parser.add_argument("--simulate", action="store_true")
     options = parser.parse_args()
-    shapes, many = (TINY, 2) if options.simulate else (SHAPES, NETWORKS)
-    problems = [Problem(cell, *shape) for shape in shapes.values() for cell in CELLS]
-    rows = [
-        line(problem, precision, 1, options) for problem in problems for precision in PRECISIONS
-    ]
-    rows += [line(problem, "ieee", many, options) for problem in problems[: len(CELLS)]]
+    if not options.simulate:
+        refuse_without_gpu(parser)
+    rows: list[harness.Row] = []
+    for name, cell in itertools.product(options.shapes, CELLS):
+        problem = Problem(cell, *(TINY if options.simulate else SHAPES[name]))
+        networks = (FEW if options.simulate else NETWORKS).get(name, 1)
+        for precision in PRECISIONS.get(name, ("ieee", "tf32")):
+            rows.append(line(problem, precision, networks, options))
+            figures = (f"{key}: {harness.cell(value)}" for key, value in rows[-1].items())
+            print(*figures, sep="; ", file=sys.stderr, flush=True)
     from tsrnn.kernels import describe
 
     harness.report(f"A training step on {describe()['gpu']}", rows, options)

@@ -26,6 +26,21 @@ def test_a_name_that_is_not_there_is_an_ordinary_mistake():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_configuration_of_a_forked_process():
+    program = (
+        "import os, tsrnn\n"
+        "if os.fork() == 0:\n"
+        "    tsrnn.show_config()\n"
+        "else:\n"
+        "    assert os.wait()[1] == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "threads          1, as in every forked process" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_forks_are_noted_from_the_first_import_on():
     program = """
 import os, tsrnn

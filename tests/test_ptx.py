@@ -27,11 +27,9 @@ MOST_REGISTERS = {(7, 0): 255, (8, 0): 255, (9, 0): 128}
 def assembler():
     """The path of ptxas, or None."""
     found = importlib.util.find_spec("nvidia")
-    for folder in found.submodule_search_locations if found else ():
-        path = Path(folder) / "cuda_nvcc" / "bin" / "ptxas"
-        if path.exists():
-            return str(path)
-    return shutil.which("ptxas")
+    folders = found.submodule_search_locations if found else ()
+    installed = [path for folder in folders for path in Path(folder).glob("*/bin/ptxas")]
+    return str(installed[0]) if installed else shutil.which("ptxas")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -206,7 +204,7 @@ def test_numbers_of_a_row_of_registers_are_read_at_once(kernel):
 
 
 def test_blocks_that_have_waited_see_what_others_wrote(kernel):
-    """A fence before a block counts itself, and one once all have come: no test on a CPU sees it."""
+    """A fence before a block counts itself, and one once all have come, which no CPU would miss."""
     ptx = ptx_of(kernel("rnn_tanh", False), (9, 0))
     found = re.findall(r"membar\.gl|atom\.global\.add\.u64.*, ([01]);", ptx)
     order = "".join({"": "fence ", "1": "count ", "0": "look "}[each] for each in found)

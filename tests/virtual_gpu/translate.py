@@ -47,6 +47,8 @@ FUNCTIONS = {
     ("neg", "f64"): "-{}",
     ("neg", "s32"): "-{}",
     ("neg", "s64"): "-{}",
+    ("copysign", "f32"): "copysignf({1}, {0})",  # the sign of the first
+    ("copysign", "f64"): "copysign({1}, {0})",
     ("fma", "f32"): "fmaf({}, {}, {})",
     ("fma", "f64"): "fma({}, {}, {})",
     ("min", "f32"): "fminf({}, {})",

@@ -13,6 +13,7 @@ from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.threads import available_threads, start_threads
 from tsrnn.kernels.cpu.vectors import machine
+from tsrnn.kernels.forks import State
 
 # Those of which there is more than one are listed below.
 _SEVERAL = ("multiply", "step_forward", "step_backward", "loss")
@@ -46,9 +47,15 @@ def describe() -> dict[str, str]:
     bits = machine().vector_bytes * 8
     return {
         "processor": f"{numba.core.config.CPU_NAME or _host()}, vectors of {bits} bits",
-        "threads": f"{available_threads()}, threading layer {numba.threading_layer()}",
+        "threads": _threads(),
         "kernel cache": ", else ".join(map(str, cache_folders())),
     }
+
+
+def _threads() -> str:
+    if State.threads_lost:
+        return "1, as in every forked process"
+    return f"{available_threads()}, threading layer {numba.threading_layer()}"
 
 
 def _host() -> str:
