@@ -115,6 +115,7 @@ def problem(request):
         numbers=1,
         counts=False,
         device=usual,
+        precision="ieee",
         networks=1,
     ):
         random = np.random.default_rng(0)
@@ -125,7 +126,7 @@ def problem(request):
         architecture = Architecture(
             cell, columns, *sizes, decoder, skip, segment, numbers, tuple(lags), residual
         )
-        engine = make_engine(architecture, dtype, device, networks)
+        engine = make_engine(architecture, dtype, device, networks, precision)
         engine.parameters[:] = random.normal(0, 0.4, engine.parameters.shape)
         series = random.normal(size=(rows, columns.width)).astype(dtype)
         for i, categories in enumerate(columns.categories):

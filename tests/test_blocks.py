@@ -164,6 +164,14 @@ def test_crews_of_every_network(problem, crew, more):
     assert_like_reference(engine, batch, 1e-10, dropout=0.3)
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_crews_with_tensor_cores(problem, crew, layers, gpu):
+    """They round what they multiply to 10 bits, where they are."""
+    options = {"layers": layers, "dtype": "float32", "precision": "tf32"}
+    engine, batch = crewed(problem, crew, "lstm", **options)
+    assert_like_reference(engine, batch, 1e-5 if gpu == "simulated" else 1e-2)
+
+
 def test_crews_without_room_for_weights(problem, crew, monkeypatch):
     from tsrnn.kernels.cuda import device
 
