@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_series_equal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from small import daily, daily_frame, small, wave
 from test_sklearn import assert_same_forecast
@@ -98,6 +100,60 @@ def test_a_parameter_that_cannot_be_saved_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError, match="object"):
         forecaster.set_params(freq=object()).save(tmp_path / "model")
     assert_same_forecast(tsrnn.load(tmp_path / "model").predict(), forecaster.predict())
+
+
+def test_the_error_names_the_parameter(tmp_path):
+    forecaster = small().fit(daily()).set_params(seasonal_lags={7: "a week"})
+    with pytest.raises(TypeError, match="Parameter seasonal_lags: A dict with key 7"):
+        forecaster.save(tmp_path / "model")
+    forecaster = small().fit(daily().rename(Decimal(1)))
+    with pytest.raises(TypeError, match="Names of columns: Decimal"):
+        forecaster.save(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "container", [set, tuple, pd.Index, pd.Series, np.array, pd.array, dict.fromkeys], ids=str
+)
+@pytest.mark.parametrize("parameter", ["target_col", "past_covariates", "static_covariates"])
+def test_names_in_any_container_are_saved(tmp_path, container, parameter):
+    frame = daily_frame().assign(kind="open").set_axis(["a", "b", "kind"], axis=1)
+    names = {"target_col": ["a", "b"], "past_covariates": ["b"], "static_covariates": ["kind"]}
+    given = {"target_col": ["a"]} | {parameter: container(names[parameter])}
+    forecaster = small(missing="ffill", **given).fit(frame)
+    assert forecaster.get_params()[parameter] is given[parameter]
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert list(loaded.get_params()[parameter]) == names[parameter]
+    assert loaded._roles == forecaster._roles
+
+
+@pytest.mark.parametrize("container", [tuple, pd.Index, pd.Series, np.array, pd.array], ids=str)
+def test_numbers_in_any_container_are_saved(tmp_path, container):
+    given = {"quantiles": container([0.25, 0.5]), "seasonal_lags": container([7, 14])}
+    forecaster = small(loss="quantile", **given).fit(daily())
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert_same_forecast(loaded.predict(), forecaster.predict())
+    assert_same_forecast(clone(loaded).fit(daily()).predict(), forecaster.predict())
+
+
+@pytest.mark.parametrize("form", ["column", "level", "categories", "targets"])
+def test_keys_and_names_that_arrow_keeps_are_saved(tmp_path, form):
+    arrow = pd.ArrowDtype(pytest.importorskip("pyarrow").string())
+    data = panel()
+    if form == "targets":
+        data = daily_frame().set_axis(pd.Index(["a", "b"], dtype=arrow), axis=1)
+    else:
+        data["unique_id"] = data["unique_id"].astype(arrow)
+    if form == "level":
+        data = data.set_index(["unique_id", "ds"])
+    if form == "categories":
+        data["unique_id"] = data["unique_id"].astype("category")
+    forecaster = small().fit(data)
+    forecaster.save(tmp_path / "model")
+    loaded = tsrnn.load(tmp_path / "model")
+    assert_same_forecast(loaded.predict(), forecaster.predict())
+    assert_same_forecast(loaded.predict(history=data), forecaster.predict())
 
 
 def lies():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
+from tsrnn.frames.values import members
 from tsrnn.kernels import Architecture, Columns, choose_device
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model, new_scaler
@@ -52,7 +53,7 @@ def block_of(forecaster: Any) -> int:
 
 def lags_of(forecaster: Any) -> tuple[int, ...]:
     """The seasonal lags; what lies so far back is known of every step that is forecast at once."""
-    lags = () if forecaster.seasonal_lags is None else tuple(forecaster.seasonal_lags)
+    lags = () if forecaster.seasonal_lags is None else tuple(members(forecaster.seasonal_lags))
     block = block_of(forecaster)
     for lag in lags:
         if not isinstance(lag, int | np.integer) or isinstance(lag, bool):
@@ -72,10 +73,13 @@ def lags_of(forecaster: Any) -> tuple[int, ...]:
 def roles_of(forecaster: Any) -> Roles:
     """What the columns of the data mean, and what is done about gaps."""
     past, static = (
-        () if labels is None else tuple(labels)
+        () if labels is None else tuple(members(labels))
         for labels in (forecaster.past_covariates, forecaster.static_covariates)
     )
-    columns = forecaster.id_col, forecaster.time_col, forecaster.target_col
+    target = forecaster.target_col
+    if not isinstance(target, str):
+        target = members(target)
+    columns = forecaster.id_col, forecaster.time_col, target
     return Roles(past, static, *columns, forecaster.freq, forecaster.missing)
 
 

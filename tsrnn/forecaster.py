@@ -278,7 +278,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         static_covariates: Any = None,
         id_col: str = "unique_id",
         time_col: str = "ds",
-        target_col: str | list[str] = "y",
+        target_col: Any = "y",
         freq: Any = None,
         missing: str = "raise",
         short_series: str = "raise",

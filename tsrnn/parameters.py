@@ -57,7 +57,7 @@ CONSTRAINTS: dict[str, list] = {
     "static_covariates": LABELS,
     "id_col": [str],
     "time_col": [str],
-    "target_col": [str, list],
+    "target_col": [str, "array-like"],
     "missing": [StrOptions({"raise", "ffill", "interpolate", "mask"})],
     "short_series": [StrOptions({"raise", "drop", "pad"})],
     "handle_unknown": [StrOptions({"error", "ignore"})],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from dataclasses import asdict
 from typing import Any
 
@@ -11,14 +12,14 @@ import pandas as pd
 
 from tsrnn.frames import CovariateEncoder, Panel, Roles
 from tsrnn.frames.timeline import Timeline, make_timeline
-from tsrnn.frames.values import is_number
+from tsrnn.frames.values import is_number, members
 from tsrnn.kernels import Architecture, Columns, at_hand
 from tsrnn.kernels.cells import CELLS
 from tsrnn.losses import LOSSES, Loss, levels_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
-from tsrnn.persistence import ModelFileError
+from tsrnn.persistence import ModelFileError, to_plain
 from tsrnn.scaling import NORMALIZATIONS, SeriesScaler
 from tsrnn.training import Memory
 
@@ -40,7 +41,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     history = _history_to_parts(model.history, arrays)
     facts = {
         "parameters": {
-            name: list(value) if isinstance(value, np.ndarray | range) else value
+            name: _parameter(name, value)
             for name, value in forecaster.get_params(deep=False).items()
         },
         "attributes": {name: getattr(forecaster, name) for name in _ATTRIBUTES},
@@ -91,6 +92,22 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
     forecaster.params_ = model.network.copy_parameters()
     if names is not None:
         forecaster.feature_names_in_ = np.asarray(names, dtype=object)
+
+
+def _parameter(name: str, value: Any) -> Any:
+    """A parameter's value, that of any container but a dict or tuple as a list."""
+    if isinstance(value, Sized) and not isinstance(value, str | dict | tuple):
+        value = members(value)
+    return _savable(f"Parameter {name}", value)
+
+
+def _savable(what: str, value: Any) -> Any:
+    """The value, if it can be saved; otherwise the error says what it is the value of."""
+    try:
+        to_plain(value)
+    except TypeError as error:
+        raise TypeError(f"{what}: {error}") from error
+    return value
 
 
 def _name_of(loss: Loss) -> str:
@@ -239,8 +256,8 @@ def _history_to_parts(history: Panel, arrays: dict[str, np.ndarray]) -> dict[str
         covariates.append((label, labels))
     return {
         "kind": history.kind,
-        "columns": history.columns,
-        "ids": history.ids,
+        "columns": _savable("Names of columns", history.columns),
+        "ids": _savable("Keys of series", history.ids),
         "long_names": history.long_names,
         "past": history.past,
         "static": history.static,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames.timeline import check_stamps, check_type, tells_time, ticks_of
-from tsrnn.frames.values import as_dates
+from tsrnn.frames.values import as_dates, plain_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def series_and_stamps(
         return np.zeros(len(data), dtype=np.int64), None, stamps
     codes, keys = pd.factorize(data[id_col])
     _check_keys(codes, f"Column {id_col!r} of {name}")
-    return codes, pd.Index(keys, name=id_col), stamps
+    return codes, plain_labels(pd.Index(keys, name=id_col)), stamps
 
 
 def _stamps(column: pd.Series, name: str) -> pd.Index:
@@ -199,7 +199,7 @@ def _keys_of_levels(index: pd.MultiIndex, name: str) -> tuple[np.ndarray, pd.Ind
     # Numbers in the order of their first rows; those of sorted levels often are, and are short.
     codes = key if _counts_up(key) else pd.factorize(key)[0]
     first = np.append(0, np.flatnonzero(np.diff(np.maximum.accumulate(codes))) + 1)
-    return codes, index[first].droplevel(-1)
+    return codes, plain_labels(index[first].droplevel(-1))
 
 
 def _counts_up(key: np.ndarray) -> bool:

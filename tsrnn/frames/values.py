@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Set
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -87,7 +88,7 @@ def read_covariates(X: Any, name: str) -> pd.DataFrame:
     """
     if isinstance(X, pd.DataFrame):
         check_unique(X, name)
-        columns: pd.Index = X.columns.copy()
+        columns: pd.Index = plain_labels(X.columns.copy())
         if isinstance(columns, pd.RangeIndex):
             columns = pd.Index(columns.to_numpy(), name=columns.name)
     else:
@@ -157,7 +158,7 @@ def type_name(data: Any) -> str:
 
 def _unpack(data: Any, name: str) -> tuple[np.ndarray, pd.Index | None, Kind]:
     if isinstance(data, pd.DataFrame):
-        return _frame_values(data, name), data.columns.copy(), "frame"
+        return _frame_values(data, name), plain_labels(data.columns.copy()), "frame"
     if isinstance(data, pd.Series):
         return _column_values(data, _float_dtype(data, name)), pd.Index([data.name]), "series"
     values = _array_values(data, name)
@@ -305,6 +306,27 @@ def as_dates(index: pd.Index) -> pd.Index:
     """Dates that Arrow keeps as those of pandas; any other index as it is."""
     arrow = isinstance(index.dtype, pd.ArrowDtype) and index.dtype.kind == "M"
     return pd.DatetimeIndex(index) if arrow else index
+
+
+def members(some: Any) -> list:
+    """What a set, tuple, array, Series or Index holds; a set's in the same order in any process."""
+    if isinstance(some, Set):
+        return sorted(some, key=lambda member: (type(member).__name__, member))
+    return some.tolist() if hasattr(some, "tolist") else list(some)
+
+
+def plain_labels(index: pd.Index) -> pd.Index:
+    """Labels that Arrow keeps as those of Python and NumPy; any other index as it is."""
+    plain: Any  # since pandas' hints ask for Python's sequences
+    if isinstance(index, pd.MultiIndex):
+        plain = [plain_labels(level) for level in index.levels]
+        return index.set_levels(plain) if len(index) else index
+    if isinstance(index, pd.CategoricalIndex):
+        plain = plain_labels(index.categories)
+        return index.rename_categories(plain)
+    if isinstance(index.dtype, pd.ArrowDtype):
+        return pd.Index(index.tolist(), name=index.name, tupleize_cols=False)
+    return index
 
 
 def _is_date_type(dtype: Any) -> bool:
