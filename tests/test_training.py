@@ -387,7 +387,6 @@ def test_no_thread_or_file_is_left_behind(tmp_path, monkeypatch):
         {"normalize": "last"},
         {"dtype": "float64"},
         {"deseasonalize": 7},
-        {"handle_unknown": "ignore"},
     ],
     ids=str,
 )

@@ -63,9 +63,9 @@ class FittedForecaster:
             taken for the next ones.
         """
         check_is_fitted(self)
-        past, future = to_forecast(self, X, history, X_history)
-        parameters, task = self._model.forecast(past, future)
-        return past.wrap(self._model.loss.point(tuple(parameters)), *task.rows)
+        model, past, future = to_forecast(self, X, history, X_history)
+        parameters, task = model.forecast(past, future)
+        return past.wrap(model.loss.point(tuple(parameters)), *task.rows)
 
     def load_params(self, params: Mapping[str, Any]) -> Self:
         """Take over weights: from ``params_`` of another forecaster, or from PyTorch.

@@ -99,18 +99,27 @@ def readable(forecaster: Any, history: Panel, rows: int) -> Panel:
 
 def to_forecast(
     forecaster: Any, X: Any, history: Any, X_history: Any
-) -> tuple[Panel, Future | None]:
-    """What is forecast from, and the rows to forecast, if any were named."""
-    past, roles = forecaster._model.history, forecaster._roles
-    if forecaster.missing != roles.missing:  # set after the fit, perhaps as a message advised
-        forecaster._validate_params()
-        roles = replace(roles, missing=forecaster.missing)
+) -> tuple[Model, Panel, Future | None]:
+    """What forecasts, what it forecasts from, and the rows to forecast, if any were named."""
+    model, roles = _heeding(forecaster)
+    past = model.history
     if history is not None:
         past = read_history(history, X_history, past, roles)
         past = readable(forecaster, past, forecaster.history_length_)
     elif X_history is not None:
         raise ValueError("X_history goes with a history; history is missing.")
-    return past, None if X is None else read_future(X, past, roles)
+    return model, past, None if X is None else read_future(X, past, roles)
+
+
+def _heeding(forecaster: Any) -> tuple[Model, Roles]:
+    """What was fitted, with parameters that were set since then, perhaps as a message advised."""
+    model, roles = forecaster._model, forecaster._roles
+    now = forecaster.missing, forecaster.handle_unknown
+    if now != (roles.missing, model.encoder.handle_unknown):
+        forecaster._validate_params()
+        encoder = replace(model.encoder, handle_unknown=now[1])
+        model, roles = replace(model, encoder=encoder), replace(roles, missing=now[0])
+    return model, roles
 
 
 def _long_enough(panel: Panel, what: str, need: int, needs: str, short_series: str) -> Panel:
@@ -172,14 +181,15 @@ def channels_of(forecaster: Any, panel: Panel) -> int:
     return panel.n_targets if forecaster.channels == "independent" else 1
 
 
-def following(forecaster: Any, model: Model, panel: Panel) -> Model:
-    """The model, to go on learning from another panel of the same columns.
+def following(forecaster: Any, panel: Panel) -> Model:
+    """What was fitted, to go on learning from another panel of the same columns.
 
     Raises
     ------
     ValueError
         If the panel has other columns, or the forecaster's parameters ask for another network.
     """
+    model, _ = _heeding(forecaster)
     model.history.check_same_columns(panel)
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     network, loss = model.network.copy(), loss_of(forecaster)
@@ -211,7 +221,6 @@ def _check_unchanged(forecaster: Any, model: Model) -> None:
         "normalize": network.normalize,
         "dtype": network.dtype,
         "deseasonalize": model.season,
-        "handle_unknown": model.encoder.handle_unknown,
     }
     now = {name: getattr(forecaster, name) for name in before}
     if now["lookback"] is None:

@@ -166,8 +166,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     id_col, time_col, target_col : str, default="unique_id", "ds", "y"
         Columns of a long frame: which series a row belongs to, its time, and the target (a list
         for several targets). Of a frame with dates as its index all columns are targets, unless
-        ``target_col`` names some: the others are covariates then. One that is called "y" is named
-        by ``["y"]``.
+        ``target_col`` names some; the others are covariates then. ``["y"]`` names one called "y".
     freq : str or offset, default=None
         Frequency of the time stamps, where they leave it open.
     missing : {"raise", "ffill", "interpolate", "mask"}, default="raise"
@@ -179,10 +178,11 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         leave them out, of the forecasts too; or repeat their first row in front.
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with a category that was not there in training: refuse it, or read it as none.
+        It may be set after the fit, as may ``missing`` and ``short_series``.
     n_members : int, default=1
         Networks that are trained side by side, on all processor cores, from weights and orders of
-        their own (Hansen & Salamon, 1990). The forecast is the median of theirs, as is each
-        quantile or parameter of a distribution.
+        their own (Hansen & Salamon, 1990). The forecast is their median, as is each quantile or
+        parameter of a distribution.
     channels : {"joint", "independent"}, default="joint"
         Several targets as one row that the network reads and forecasts; or each as a series of its
         own, with the same covariates, whose forecast depends on no other target (as in Nie et al.,
@@ -439,7 +439,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         lookback = self.lookback_ if going_on else lookback_of(self, panel)
         panel = trainable(self, panel, lookback)
         if going_on:
-            return panel, following(self, self._model, panel), deepcopy(self._random)
+            return panel, following(self, panel), deepcopy(self._random)
         n_members, n_series = counts_of(self, panel)
         size = n_members * (n_series or 1), 2
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=size)

@@ -73,8 +73,8 @@ class Probabilistic(FittedForecaster):
                 f"The network learned the quantile {learned[0]:g} alone, which says nothing of "
                 f"{[*levels]}. Refit with quantiles={sorted({*learned, *levels})}."
             )
-        past, future = to_forecast(self, X, history, X_history)
-        parameters, task = self._model.forecast(past, future)
+        model, past, future = to_forecast(self, X, history, X_history)
+        parameters, task = model.forecast(past, future)
         values = np.stack([loss.quantile(tuple(parameters), level) for level in levels], axis=-1)
         return past.wrap_several(values, *task.rows, "quantile", levels)
 
@@ -130,9 +130,9 @@ class Probabilistic(FittedForecaster):
             )
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         count = int(n_samples)
-        past, future = to_forecast(self, X, history, X_history)
+        model, past, future = to_forecast(self, X, history, X_history)
         random = check_random_state(random_state)
-        values, task = self._model.sample(past, future, count, random)
+        values, task = model.sample(past, future, count, random)
         return past.wrap_several(values, *task.rows, "sample", range(count))
 
     def _distribution(self, what: str) -> Distribution:
