@@ -68,10 +68,19 @@ def test_season_of_one_repeats_the_last_value():
     ("horizon", "season", "message"),
     [
         (1, 4, "values has 3 rows; season 4 needs at least 4"),
-        (0, 1, "horizon 0 and season 1 must both be at least 1"),
-        (1, 0, "horizon 1 and season 0 must both be at least 1"),
+        (0, 1, "horizon is a number of steps, at least 1, not 0"),
+        (1, 0, "season is a number of rows, at least 1, not 0"),
+        (3.0, 1, r"horizon is a whole number of steps, .* not 3.0 \(of type float\); pass 3"),
+        (1, "2", r"season is a whole number of rows, .* not '2' \(of type str\)\.$"),
+        (1, 1.5, r"season is a whole number of rows, .* not 1.5 \(of type float\)\.$"),
+        (1, np.inf, r"season .* not inf \(of type float\)\.$"),
+        (True, 1, r"horizon .* not True \(of type bool\)\.$"),
     ],
 )
 def test_says_what_is_wrong(horizon, season, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         seasonal_naive([1, 2, 3], horizon, season)
+
+
+def test_counts_of_numpy_are_whole_numbers():
+    assert seasonal_naive([3, 1, 4], np.int64(2), np.int8(2)).tolist() == [1, 4]

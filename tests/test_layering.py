@@ -33,6 +33,7 @@ LAYERS = [
     ["network"],
     ["kernels"],
     ["baselines", "blas", "metrics", "persistence", "scaling"],
+    ["counts"],
 ]
 # Who may import what does not come with Python. Everybody may import NumPy.
 ROOMS = {

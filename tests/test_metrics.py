@@ -84,10 +84,13 @@ def test_zero_divisors_are_named():
     [
         ([1, 2], 2, "y_train has 2 rows; season 2 needs at least 3"),
         ([1, 2], 0, "at least 1, not 0"),
+        ([1, 2], 1.0, r"season is a whole number of rows, .* not 1.0 \(of type float\); pass 1"),
+        ([1, "two"], 1, "y_train must hold real numbers: .*two"),
+        (np.array(["2024-01-01"] * 3, "M8[D]"), 1, "y_train must hold real numbers, not dates"),
         ([[1, 2], [3, 4]], 1, "differ in more than their rows"),
         ([1, np.nan, 3], 1, "y_train is missing or infinite at position 1"),
     ],
 )
 def test_mase_says_what_is_wrong_with_the_training_data(train, season, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         mase([1, 2], [2, 3], train, season)

@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tsrnn.counts import check_count
+
 __all__ = ["season_length", "seasonal_naive"]
 
 # Steps in a season of each of pandas' frequency names: a year of months, quarters and weeks, a
@@ -49,6 +51,8 @@ def season_length(freq: str | None) -> int:
     >>> season_length("MS"), season_length("W-SUN"), season_length("30min"), season_length(None)
     (12, 52, 48, 1)
     """
+    if not isinstance(freq, str | None):
+        raise TypeError(f"freq is a name, such as 'MS' or index.freqstr, not {freq!r}.")
     parts = re.match(r"(\d*)([A-Za-z]+)", freq or "")
     months = re.fullmatch(r"<(?:(\d+) \* )?DateOffsets?: months=(\d+)>", freq or "")
     if parts is not None:
@@ -84,6 +88,8 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     ------
     ValueError
         If ``horizon`` or ``season`` is below 1, or ``values`` has fewer rows than ``season``.
+    TypeError
+        If ``horizon`` or ``season`` is no whole number.
 
     References
     ----------
@@ -96,8 +102,10 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     array([3, 4, 5, 3])
     """
     known = np.atleast_1d(values)
-    if horizon < 1 or season < 1:
-        raise ValueError(f"horizon {horizon} and season {season} must both be at least 1.")
+    horizon, season = (
+        check_count("horizon", horizon, "steps"),
+        check_count("season", season, "rows"),
+    )
     if len(known) < season:
         raise ValueError(f"values has {len(known)} rows; season {season} needs at least {season}.")
     return known[len(known) - season + np.arange(horizon) % season]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tsrnn.counts import is_count
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
 from tsrnn.frames.values import members
 from tsrnn.kernels import Architecture, Columns, choose_device
@@ -56,7 +57,7 @@ def lags_of(forecaster: Any) -> tuple[int, ...]:
     lags = () if forecaster.seasonal_lags is None else tuple(members(forecaster.seasonal_lags))
     block = block_of(forecaster)
     for lag in lags:
-        if not isinstance(lag, int | np.integer) or isinstance(lag, bool):
+        if not is_count(lag):
             raise TypeError(f"seasonal_lags are whole numbers of steps; got {lag!r}.")
         if lag < block:
             fitting = -(-block // max(1, int(lag))) * max(1, int(lag))

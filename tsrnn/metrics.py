@@ -17,6 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tsrnn.counts import check_count
+
 __all__ = ["mae", "mape", "mase", "rmse", "smape"]
 
 
@@ -37,6 +39,8 @@ def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     ------
     ValueError
         If the shapes differ, or a value is missing or infinite, or there is none.
+    TypeError
+        If a value is no real number.
 
     Examples
     --------
@@ -64,6 +68,8 @@ def rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     ------
     ValueError
         If the shapes differ, or a value is missing or infinite, or there is none.
+    TypeError
+        If a value is no real number.
 
     Examples
     --------
@@ -93,6 +99,8 @@ def mape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     ValueError
         If ``y_true`` is zero somewhere, or the shapes differ, or a value is missing or infinite,
         or there is none.
+    TypeError
+        If a value is no real number.
 
     References
     ----------
@@ -126,6 +134,8 @@ def smape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     ValueError
         If truth and forecast are both zero somewhere, or the shapes differ, or a value is missing
         or infinite, or there is none.
+    TypeError
+        If a value is no real number.
 
     References
     ----------
@@ -168,6 +178,8 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, y_train: ArrayLike, season: int =
     ValueError
         If ``y_train`` is too short, or repeats itself exactly so that there is no error to scale
         by, or the shapes differ, or a value is missing or infinite, or there is none.
+    TypeError
+        If a value is no real number, or ``season`` no whole one.
 
     References
     ----------
@@ -182,8 +194,7 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, y_train: ArrayLike, season: int =
     """
     truth, forecast = _pair(y_true, y_pred)
     train = _finite("y_train", y_train)
-    if season < 1:
-        raise ValueError(f"season is a number of rows, at least 1, not {season}.")
+    season = check_count("season", season, "rows")
     if len(train) <= season:
         raise ValueError(
             f"y_train has {len(train)} rows; season {season} needs at least {season + 1}."
@@ -211,7 +222,13 @@ def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], ND
 
 def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """``values`` as an array of at least one dimension and one element, all of them finite."""
-    array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    try:
+        dates = np.asarray(values).dtype.kind in "mM"  # which NumPy would take for numbers
+        array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold real numbers: {error}.") from error
+    if dates:
+        raise TypeError(f"{name} must hold real numbers, not dates or times.")
     if array.size == 0:
         raise ValueError(f"{name} is empty: there is nothing to measure.")
     if not np.isfinite(array).all():
