@@ -15,6 +15,7 @@ from small import daily, daily_frame, small, wave
 from test_sklearn import assert_same_forecast
 
 import tsrnn
+from tsrnn import RNNForecaster
 from tsrnn.persistence import ModelFileError, read_model, write_model
 from tsrnn.saving import to_parts
 
@@ -156,6 +157,15 @@ def test_keys_and_names_that_arrow_keeps_are_saved(tmp_path, form):
     assert_same_forecast(loaded.predict(history=data), forecaster.predict())
 
 
+def test_reasons_of_a_suggestion_are_saved(tmp_path):
+    quick = {"max_epochs": 1, "windows_per_epoch": 8, "n_members": 1}
+    forecaster = RNNForecaster.suggest(daily(), horizon=3, **quick).fit(daily())
+    forecaster.save(tmp_path / "model")
+    assert tsrnn.load(tmp_path / "model").why == forecaster.why
+    small().fit(daily()).save(tmp_path / "model")
+    assert not hasattr(tsrnn.load(tmp_path / "model"), "why")
+
+
 def lies():
     """Changes of arrays and facts that leave the file sound, and its contents nonsense."""
 
@@ -182,6 +192,8 @@ def lies():
     yield fact("architecture", "lags", value=(7.0,))
     yield fact("architecture", "numbers", value=2)
     yield fact("architecture", "numbers", value=0)
+    yield fact("why", value=[])
+    yield fact("why", value={"lookback": 6})
     yield fact("loss", value=["os.system", []])
     yield fact("loss", value=["mse", [1.0]])
     yield fact("loss", value=["gaussian", []])

@@ -185,6 +185,21 @@ def test_series_that_a_recursive_forecast_can_read_are_not_padded():
     assert suggest(frame, 6, strategy="recursive").short_series == "raise"
 
 
+@pytest.mark.parametrize("series", [daily(40), daily(40).to_numpy()], ids=["dates", "array"])
+def test_what_nothing_could_be_fitted_to_is_refused(series):
+    with pytest.raises(ValueError, match=says("40 rows", "lookback 24 + horizon 24 need 48")):
+        suggest(series, 24, segment_length=24)
+    words = says("early_stopping leaves nothing to train on", "validation_fraction 0.5")
+    with pytest.raises(ValueError, match=words):
+        suggest(series, 20, early_stopping=True, validation_fraction=0.5)
+    with pytest.raises(ValueError, match=says("burn_in=30 is longer than lookback 6")):
+        suggest(series, 3, supervision="sequence", burn_in=30, lookback=6)
+    with pytest.raises(ValueError, match=says("horizon=5 is no multiple of segment_length=2")):
+        suggest(series, 5, segment_length=2)
+    fitting = suggest(series, 12, segment_length=12, n_members=1, max_epochs=1).fit(series)
+    assert fitting.lookback_ == 12
+
+
 def test_panels_and_covariates():
     frame = long_frame(shop="open", price=2.0)
     quick = {"max_epochs": 1, "windows_per_epoch": 32, "n_members": 1}

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tsrnn.fitting import counts_of, plan_of, settings_of
 from tsrnn.frames import Panel
+from tsrnn.kernels import Architecture
 from tsrnn.linear import ridge
 from tsrnn.model import Model
 from tsrnn.network import Network
@@ -25,15 +27,9 @@ from tsrnn.windows import (
 def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
     """The windows to learn from, and perhaps some to validate on."""
     network = model.network
-    lookback, channels = network.lookback, model.channels
-    lead, block = network.architecture.lead, network.architecture.horizon
-    firsts = np.arange(channels) * panel.n_rows
-    offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
-    gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
-    parts = _parts(offsets, panel, network.n_series)
-    steps = lead, lookback, block
-    pairs = [_windows_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
-    training, validation = map(list, zip(*pairs, strict=True))
+    lookback, block = network.lookback, network.architecture.horizon
+    plan = network.architecture, lookback, network.n_series
+    parts, training, validation = _all_windows(forecaster, panel, *plan, validate)
     origins, burn_in = 1, None
     if forecaster.supervision == "sequence":
         burn_in = _burn_in_of(forecaster, lookback)
@@ -41,7 +37,7 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
         training = [sequences(some, origins) for some in training]
     weights = None
     if panel.weights is not None:
-        given = np.tile(panel.weights, channels)
+        given = np.tile(panel.weights, model.channels)
         weights = np.zeros(len(given), network.dtype)
         for (whose, part), learned, validated in zip(parts, training, validation, strict=True):
             own = slice(part[0], part[-1])
@@ -52,6 +48,42 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
                 weights[own] += _relative(given[own], times, whose, purpose)
     series = model.rows(panel, model.scaler)
     return Examples(series, training, validation if validate else None, weights, origins, burn_in)
+
+
+def check_learnable(forecaster: Any, panel: Panel, lookback: int) -> None:
+    """Refuse what a fit would refuse, before there is a network to be trained.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As ``fit``.
+    """
+    settings_of(forecaster)
+    _, architecture = plan_of(forecaster, panel, lookback)
+    plan = architecture, lookback, counts_of(forecaster, panel)[1]
+    _all_windows(forecaster, panel, *plan, validate=forecaster.early_stopping)
+    if forecaster.supervision == "sequence":
+        _burn_in_of(forecaster, lookback)
+
+
+def _all_windows(
+    forecaster: Any,
+    panel: Panel,
+    architecture: Architecture,
+    lookback: int,
+    n_series: int | None,
+    validate: bool,
+) -> tuple[list[tuple[str, np.ndarray]], list[np.ndarray], list[np.ndarray]]:
+    """For each network its series, and its windows: to learn from, to validate on."""
+    channels = panel.n_targets // architecture.columns.targets
+    firsts = np.arange(channels) * panel.n_rows
+    offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
+    gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
+    parts = _parts(offsets, panel, n_series)
+    steps = architecture.lead, lookback, architecture.horizon
+    pairs = [_windows_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
+    training, validation = map(list, zip(*pairs, strict=True))
+    return parts, training, validation
 
 
 def _burn_in_of(forecaster: Any, lookback: int) -> int:

@@ -34,7 +34,12 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     rows = int(np.median(panel.lengths)) - lead
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
-    return max(1, min(wanted, rows // 3, rows - horizon) // segment) * segment
+    return segments_in(min(wanted, rows // 3, rows - horizon), segment)
+
+
+def segments_in(rows: int, segment: int) -> int:
+    """The steps of the whole segments in some rows, of one at least."""
+    return max(1, rows // segment) * segment
 
 
 def _check_segments(name: str, rows: int, segment: int) -> None:
@@ -152,15 +157,10 @@ def new_model(
 
     Each network has a generator in ``random`` that chooses its weights.
     """
-    past = [*panel.past, *panel.static]
-    encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
+    encoder, architecture = plan_of(forecaster, panel, lookback)
     loss, counts = loss_of(forecaster), counts_of(forecaster, panel)
-    _check_fits(forecaster, loss, panel)
-    columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    architecture = _architecture(forecaster, columns, lookback, loss, *counts)
     normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
     work = architecture, int(forecaster.batch_size), lookback
-    _check_precision(forecaster)
     device = choose_device(forecaster.device, *work)
     settings = normalize, forecaster.dtype, device, forecaster.precision
     network = Network(architecture, lookback, *settings, *counts)
@@ -168,6 +168,17 @@ def new_model(
     scaler = new_scaler(panel, loss, forecaster.deseasonalize)
     history = panel.tail(network.rows_read)
     return Model(network, encoder, scaler, history, int(forecaster.horizon), loss)
+
+
+def plan_of(forecaster: Any, panel: Panel, lookback: int) -> tuple[CovariateEncoder, Architecture]:
+    """What a network for a panel is to be; parameters that none can be made with are refused."""
+    past, loss = [*panel.past, *panel.static], loss_of(forecaster)
+    encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
+    _check_fits(forecaster, loss, panel)
+    _check_precision(forecaster)
+    columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
+    counts = counts_of(forecaster, panel)
+    return encoder, _architecture(forecaster, columns, lookback, loss, *counts)
 
 
 def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:

@@ -46,6 +46,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         },
         "attributes": {name: getattr(forecaster, name) for name in _ATTRIBUTES},
         "feature_names": _names_of(forecaster),
+        "why": getattr(forecaster, "why", None),  # of one that was suggested
         "roles": asdict(forecaster._roles),
         "architecture": _architecture_to_plain(model.network.architecture),
         "network": [getattr(model.network, name) for name in ("lookback", "normalize", "dtype")],
@@ -84,6 +85,10 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         names = facts["feature_names"]
     except _BROKEN as error:
         raise ModelFileError(f"holds no forecaster: {error!r}") from error
+    why = facts.get("why")
+    if why is not None:
+        _check(type(why) is dict and {*map(type, why.values())} <= {str}, "the reasons")
+        forecaster.why = why
     forecaster._model, forecaster._roles = model, roles
     for name, value in attributes.items():
         setattr(forecaster, name, value)

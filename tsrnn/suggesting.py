@@ -7,7 +7,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tsrnn.fitting import block_of, lags_of, loss_of, roles_of
+from tsrnn.examples import check_learnable
+from tsrnn.fitting import (
+    block_of,
+    lags_of,
+    lookback_of,
+    loss_of,
+    roles_of,
+    segments_in,
+    trainable,
+)
 from tsrnn.frames import Panel, read_training
 
 # So many series of a panel, and last rows of a series, tell what all are like.
@@ -214,7 +223,7 @@ def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> 
     seasons = 7 if nature.week and not nature.weekly else 4 if season <= 12 and not few else 2
     wanted = max(seasons * season, 2 * horizon, _STEPS if season == 1 else 0)
     unit = segment or 1
-    steps = max(1, min(wanted, _room(nature, horizon)) // unit) * unit
+    steps = segments_in(min(wanted, _room(nature, horizon)), unit)
     why = f"{seasons} seasons of {season} steps"
     if season == 1:
         why = f"twice the horizon, and {_STEPS} steps at least, as no season is known"
@@ -272,7 +281,7 @@ class Suggesting:
         Raises
         ------
         ValueError, TypeError
-            As ``fit``, if the data cannot be used or a parameter is out of range.
+            As ``fit``, if the data cannot be used, are too few, or a parameter is out of range.
 
         Examples
         --------
@@ -292,4 +301,6 @@ class Suggesting:
         chosen = {name: each for name, each in found.items() if name not in parameters}
         forecaster.set_params(**{name: each.value for name, each in chosen.items()})
         forecaster.why = {name: each.why for name, each in chosen.items()}
+        lookback = lookback_of(forecaster, panel)
+        check_learnable(forecaster, trainable(forecaster, panel, lookback), lookback)
         return forecaster
