@@ -177,7 +177,7 @@ def test_going_on_needs_the_same_columns():
             panel.check_same_columns(read_training(other, None, ROLES))
     for kind in ("past", "static"):
         roles = Roles(**{f"{kind}_covariates": ["z"]})
-        with pytest.raises(ValueError, match=says(f"{kind} covariates were [], and are now ['z']")):
+        with pytest.raises(ValueError, match=says(f"{kind}_covariates were [], and are now ['z']")):
             panel.check_same_columns(read_training(LONG.assign(z=1), None, roles))
 
 

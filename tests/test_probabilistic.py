@@ -386,5 +386,5 @@ def test_learning_goes_on_in_the_same_units():
     with pytest.raises(ValueError, match="other units"):
         forecaster.set_params(warm_start=True).fit(counts())
     forecaster.set_params(loss="student_t").partial_fit(counts())
-    with pytest.raises(ValueError, match="numbers was 2, now 1"):
+    with pytest.raises(ValueError, match="loss was 'student_t', now 'mse'"):
         forecaster.set_params(loss="mse").partial_fit(counts())

@@ -491,3 +491,8 @@ LOSSES: dict[str, type[Loss]] = {
     "poisson": Poisson,
     "negative_binomial": NegativeBinomial,
 }
+
+
+def name_of(loss: Loss) -> str:
+    """What the parameter ``loss`` calls it."""
+    return next(name for name, kind in LOSSES.items() if kind is type(loss))

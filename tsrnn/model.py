@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tsrnn.frames import CovariateEncoder, Future, Panel
-from tsrnn.losses import Distribution, Loss
+from tsrnn.kernels import Architecture
+from tsrnn.losses import Distribution, Loss, Quantiles, name_of
 from tsrnn.network import Network
 from tsrnn.scaling import SeriesScaler
 
@@ -89,12 +90,48 @@ class Model:
 
     def go_on_from(self, other: Model) -> None:
         """Take over the weights of another model whose network reads the same columns."""
-        self.encoder.check_same(other.encoder)
         other.history.check_same_columns(self.history)
+        self.encoder.check_same(other.encoder)
         network = self.network
-        other.network.check_same(network.architecture, network.n_members, network.n_series)
+        counts = network.n_members, network.n_series
+        other.check_same_network(network.architecture, self.horizon, self.loss, *counts)
         other.check_same_series(self.history)
         network.take_over(other.network)
+
+    def check_same_network(
+        self,
+        architecture: Architecture,
+        horizon: int,
+        loss: Loss,
+        n_members: int,
+        n_series: int | None,
+    ) -> None:
+        """Refuse to go on with a network that is no longer the one asked for.
+
+        Raises
+        ------
+        ValueError
+            With the parameters of the forecaster that ask for another one.
+        """
+        network = self.network
+        learned = network.architecture, network.n_members, network.n_series
+        if (architecture, n_members, n_series) == learned:
+            return
+        n_targets = self.history.n_targets
+        before = _asked_for(*learned, self.horizon, n_targets)
+        now = _asked_for(architecture, n_members, n_series, horizon, n_targets)
+        if architecture.numbers != network.architecture.numbers:
+            before |= _distribution_of(self.loss)
+            now |= _distribution_of(loss)
+        changed = [
+            f"{name} was {before[name]!r}, now {now[name]!r}"
+            for name in now
+            if name in before and before[name] != now[name]
+        ]
+        raise ValueError(
+            f"The network learned so far has another shape: {'; '.join(changed)}. "
+            "fit(...) begins afresh, unless warm_start=True."
+        )
 
     def check_same_series(self, panel: Panel) -> None:
         """Refuse other series, or another order, than those that have networks of their own."""
@@ -314,6 +351,45 @@ class Model:
                 f"known up to now (past_covariates). Use horizon={reach} with strategy='direct' "
                 "or 'seq2seq'."
             )
+
+
+def _asked_for(
+    architecture: Architecture, n_members: int, n_series: int | None, horizon: int, n_targets: int
+) -> dict[str, Any]:
+    """The parameters of the forecaster that ask for such a network, but those without effect."""
+    cell, _, activation = architecture.cell.partition("_")
+    strategy = "direct" if architecture.horizon == horizon else "recursive"
+    if architecture.decoder and not architecture.segment:
+        strategy = "seq2seq"
+    parameters = {
+        "cell": cell,
+        "hidden_size": architecture.hidden_size,
+        "num_layers": architecture.num_layers,
+        "bidirectional": architecture.directions == 2,
+        "residual": architecture.residual,
+        "strategy": strategy,
+        "linear_skip": architecture.skip > 0,
+        "segment_length": architecture.segment or None,
+        "seasonal_lags": [*architecture.lags] or None,
+        "n_members": n_members,
+        "channels": "joint" if architecture.columns.targets == n_targets else "independent",
+        "pooling": "global" if n_series is None else "local",
+    }
+    if activation:
+        parameters["activation"] = activation
+    if strategy != "recursive":
+        parameters["horizon"] = horizon
+    if architecture.skip:
+        parameters["lookback"] = architecture.skip
+    if n_series is not None:
+        parameters["the number of series (pooling='local')"] = n_series
+    return parameters
+
+
+def _distribution_of(loss: Loss) -> dict[str, Any]:
+    """The parameters that say how many numbers the network gives for each value."""
+    quantiles = {"quantiles": loss.levels} if isinstance(loss, Quantiles) else {}
+    return {"loss": name_of(loss), **quantiles}
 
 
 def new_scaler(panel: Panel, loss: Loss, season: int | None) -> SeriesScaler:

@@ -94,30 +94,16 @@ class Network:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{name} is no array of numbers: {error}.") from error
             if array.shape != self.parameters[name].shape:
+                cell, size = self.architecture.cell.partition("_")[0], self.architecture.hidden_size
+                of = f", with cell={cell!r} and hidden_size={size}" * ("_ih_" in name)
                 raise ValueError(
                     f"{name} has shape {array.shape}; the network's has "
-                    f"{self.parameters[name].shape}."
+                    f"{self.parameters[name].shape}{of}."
                 )
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} has values that are NaN or infinite.")
         for name, array in arrays.items():
             self.parameters[name][:] = array
-
-    def check_same(self, architecture: Architecture, n_members: int, n_series: int | None) -> None:
-        """Refuse to go on with a network that is no longer the one asked for."""
-        before, now = _told(self.architecture), _told(architecture)
-        before |= {"n_members": self.n_members, "networks of series": self.n_series}
-        now |= {"n_members": n_members, "networks of series": n_series}
-        changed = [
-            f"{name} was {before[name]}, now {now[name]}"
-            for name in now
-            if before[name] != now[name]
-        ]
-        if changed:
-            raise ValueError(
-                f"The network learned so far has another shape: {'; '.join(changed)}. "
-                "fit(...) begins afresh, unless warm_start=True."
-            )
 
     def take_over(self, other: "Network") -> None:
         """The weights of another network of the same architecture."""
@@ -262,13 +248,6 @@ class Network:
     def series_of(self, number: int) -> int:
         """Which series one of the engine's networks belongs to; 0 if they are for all."""
         return number // self.n_members
-
-
-def _told(architecture: Architecture) -> dict[str, Any]:
-    """The architecture in the words of messages."""
-    told = architecture._asdict()
-    told["lookback of linear_skip"] = told.pop("skip")
-    return told | told.pop("columns")._asdict()
 
 
 def _restore(arguments: tuple, parameters: np.ndarray) -> Network:

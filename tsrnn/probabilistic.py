@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tsrnn.fitted import FittedForecaster
 from tsrnn.fitting import to_forecast
-from tsrnn.losses import LOSSES, Distribution, Quantiles, levels_of
+from tsrnn.losses import LOSSES, Distribution, Quantiles, levels_of, name_of
 
 
 class Probabilistic(FittedForecaster):
@@ -140,10 +140,9 @@ class Probabilistic(FittedForecaster):
         check_is_fitted(self)
         loss = self._model.loss
         if not isinstance(loss, Distribution):
-            name = next(name for name, kind in LOSSES.items() if kind is type(loss))
             knowing = [name for name, kind in LOSSES.items() if issubclass(kind, Distribution)]
             raise ValueError(
-                f"A network that learned with loss={name!r} knows of no distribution, which {what} "
-                f"is asked for. Fit with one of the losses {knowing}."
+                f"A network that learned with loss={name_of(loss)!r} knows of no distribution, "
+                f"which {what} is asked for. Fit with one of the losses {knowing}."
             )
         return loss

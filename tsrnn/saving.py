@@ -15,7 +15,7 @@ from tsrnn.frames.timeline import Timeline, make_timeline
 from tsrnn.frames.values import is_number, members
 from tsrnn.kernels import Architecture, Columns, at_hand
 from tsrnn.kernels.cells import CELLS
-from tsrnn.losses import LOSSES, Loss, levels_of
+from tsrnn.losses import LOSSES, levels_of, name_of
 from tsrnn.model import Model
 from tsrnn.network import Network
 from tsrnn.optimizers import OPTIMIZERS
@@ -53,7 +53,7 @@ def to_parts(forecaster: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "machine": [model.network.device, model.network.precision],
         "networks": [model.network.n_members, model.network.n_series],
         "horizon": model.horizon,
-        "loss": [_name_of(model.loss), list(model.loss.settings)],
+        "loss": [name_of(model.loss), list(model.loss.settings)],
         "encoder": {name: getattr(model.encoder, name) for name in CovariateEncoder.KINDS},
         "categories": [list(model.encoder.categories.items()), model.encoder.handle_unknown],
         "history": history,
@@ -113,10 +113,6 @@ def _savable(what: str, value: Any) -> Any:
     except TypeError as error:
         raise TypeError(f"{what}: {error}") from error
     return value
-
-
-def _name_of(loss: Loss) -> str:
-    return next(name for name, kind in LOSSES.items() if kind is type(loss))
 
 
 def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Network) -> Memory:

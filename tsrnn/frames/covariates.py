@@ -15,6 +15,13 @@ from tsrnn.scaling import SeriesScaler
 
 _SHOWN = 5  # categories that a message lists
 _WHERE = "row {} of the covariates".format
+_NOW, _AHEAD = "of past_covariates and static_covariates", "known in advance"
+_IN_WORDS = {
+    "past_numbers": f"numbers {_NOW}",
+    "known_numbers": f"numbers {_AHEAD}",
+    "past_categories": f"categories {_NOW}",
+    "known_categories": f"categories {_AHEAD}",
+}
 _AFRESH = "fit(...) begins afresh, unless warm_start=True."
 
 
@@ -106,8 +113,8 @@ class CovariateEncoder:
             labels, before = getattr(self, kind), getattr(other, kind)
             if labels != before:
                 raise ValueError(
-                    f"The network learned so far reads the {kind.replace('_', ' ')} {before}, in "
-                    f"this order; now they are {labels}. {_AFRESH}"
+                    f"The network learned so far reads as {_IN_WORDS[kind]} {before}, in this "
+                    f"order; now they are {labels}. {_AFRESH}"
                 )
         for label, values in self.categories.items():
             if not values.equals(other.categories[label]):

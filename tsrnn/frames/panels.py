@@ -332,17 +332,17 @@ class Panel:
             check_count(len(other.known), len(self.known), "X")
         ours, theirs = (panel.names or range(panel.n_targets) for panel in (self, other))
         for what, before, now in (
-            ("targets", list(ours), list(theirs)),
-            ("past covariates", sorted(self.past, key=str), sorted(other.past, key=str)),
-            ("static covariates", sorted(self.static, key=str), sorted(other.static, key=str)),
+            ("The targets", list(ours), list(theirs)),
+            ("past_covariates", sorted(self.past, key=str), sorted(other.past, key=str)),
+            ("static_covariates", sorted(self.static, key=str), sorted(other.static, key=str)),
             (
-                "covariates known in advance",
+                "The covariates known in advance",
                 sorted(self.known, key=str),
                 sorted(other.known, key=str),
             ),
         ):
             if before != now:
-                raise ValueError(f"The {what} were {before}, and are now {now}.")
+                raise ValueError(f"{what} were {before}, and are now {now}.")
 
     def _future_index(self, series: np.ndarray, steps: np.ndarray) -> pd.Index:
         assert self.timeline is not None
