@@ -183,9 +183,9 @@ def test_going_on_needs_the_same_columns():
 
 @pytest.mark.parametrize("y", [wave(), wave(columns=2)])
 def test_going_on_with_arrays_needs_as_many_columns(y):
-    forecaster = small().fit(wave(columns=2), y)
+    forecaster = small().fit(1 + wave(columns=2), y)
     with pytest.raises(ValueError, match="X has 3 features, but RNNForecaster is expecting 2"):
-        forecaster.partial_fit(wave(columns=3), y)
+        forecaster.partial_fit(1 + wave(columns=3), y)
 
 
 def test_targets_of_a_history_are_found_by_name():
@@ -279,7 +279,7 @@ def test_a_static_covariate_that_is_not_said():
 
 
 def test_a_target_may_be_called_as_covariates_of_several_levels():
-    X = pd.DataFrame({("p", "x"): wave(), ("p", "z"): 1.0}, daily().index)
+    X = pd.DataFrame({("p", "x"): 1 + wave(), ("p", "z"): 1.0}, daily().index)
     named, other = (small().fit(X, daily(name=name)) for name in ("p", "sales"))
     ahead = X.set_axis(pd.date_range("2024-03-01", periods=60))[:1]
     assert_series_equal(named.predict(ahead), other.predict(ahead), check_names=False)

@@ -22,7 +22,7 @@ from tsrnn.saving import to_parts
 
 def covariates(rows):
     index = daily(rows).index
-    frame = pd.DataFrame({"price": wave(rows), "holiday": index.day_of_week >= 5}, index)
+    frame = pd.DataFrame({"price": 1 + wave(rows), "holiday": index.day_of_week >= 5}, index)
     frame["shop"] = pd.Categorical(np.where(np.arange(rows) % 3, "open", "shut"))
     frame["note"] = np.where(np.arange(rows) % 2, "a", "b")
     return frame
@@ -48,7 +48,7 @@ CASES = {
     "long frame": (panel(), None),
     "two levels": (panel().set_index(["unique_id", "ds"]), None),
     "covariates": (covariates(60), daily()),
-    "array of covariates": (wave(columns=3), wave()),
+    "array of covariates": (1 + wave(columns=3), wave()),
 }
 each_case = pytest.mark.parametrize(("X", "y"), CASES.values(), ids=CASES)
 

@@ -349,8 +349,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
             many series, as a long frame (columns ``id_col``, ``time_col`` and ``target_col``; the
             others are covariates) or with a MultiIndex of series and time. With ``y`` the
             covariates, one row a time step; perhaps a frame without columns, for its index.
-            A column that is ``y`` itself, by its name or if ``y`` has none, is refused, unless it
-            is in ``past_covariates``.
+            A column that holds what ``y`` does is refused, unless in ``past_covariates``: one of
+            the same name, and from 20 rows on, where they tell, one of any name.
         y : Series, DataFrame, array or list of numbers, default=None
             What to forecast, if ``X`` does not hold it.
         sample_weight : array of shape (rows,), default=None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
+from tsrnn.frames.leaks import check_no_leak
 from tsrnn.frames.panels import Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
 from tsrnn.frames.time_index import read_times
@@ -18,7 +19,6 @@ from tsrnn.frames.values import (
     check_same_index,
     check_unique,
     holds_dates,
-    is_number,
     read_covariates,
     read_numbers,
     type_name,
@@ -75,6 +75,7 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         raise ValueError(f"{both} are in past_covariates and in static_covariates; choose one.")
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
+    check_no_leak(panel, beside=X is not None and y is not None)
     beside = X is not None and columns
     if panel.is_dated and beside and not isinstance(as_pandas(X), pd.DataFrame):
         warn_undated("y has dates and X has none: X is matched with y row by row", stacklevel=4)
@@ -278,8 +279,6 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     dated = isinstance(X, pd.DataFrame)
     if dated and columns is not None:
         check_same_index(X, y, x_name, y_name)
-    if dated:
-        _check_no_leak(covariates, columns, values, roles, names)
     found = covariates if covariates.shape[1] else None
     rows, name = (X, x_name) if dated else (y, y_name)
     shape = "long" if both_long else kind
@@ -305,29 +304,6 @@ def _targets_beside(X: Any, y: pd.DataFrame, roles: Roles, names: tuple[str, str
             check_same_column(X[key], y[key], *names)
         y = y.set_axis(X.index)
     return y[roles.targets]
-
-
-def _check_no_leak(
-    covariates: pd.DataFrame,
-    columns: pd.Index | None,
-    values: np.ndarray,
-    roles: Roles,
-    names: tuple[str, str],
-) -> None:
-    """Refuse a target that is also known in advance; one without a name may be any column."""
-    targets = [None] * values.shape[1] if columns is None else list(columns)
-    for label, known in covariates.items():
-        places = [place for place, name in enumerate(targets) if name in (None, label)]
-        if not places or label in roles.past_covariates or not is_number(known):
-            continue
-        numbers = known.to_numpy(dtype=np.float64, na_value=np.nan)
-        for place in places:
-            if np.array_equal(numbers, values[:, place], equal_nan=True):
-                raise ValueError(
-                    f"Column {label!r} of {names[0]} is {names[1]} itself, which is not known in "
-                    f"advance. Leave it out: {names[0]}.drop(columns={label!r}); a frame without "
-                    "columns still tells the dates."
-                )
 
 
 def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name: str) -> None:

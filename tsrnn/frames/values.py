@@ -148,7 +148,7 @@ def _check_covariate(column: pd.Series, where: str) -> None:
             f"{where} holds dates (dtype {dtype}), which are no covariate as such; use "
             "CalendarFeatures on the time index instead."
         )
-    _float_dtype(column, where)
+    float_dtype(column, where)
 
 
 def type_name(data: Any) -> str:
@@ -160,7 +160,7 @@ def _unpack(data: Any, name: str) -> tuple[np.ndarray, pd.Index | None, Kind]:
     if isinstance(data, pd.DataFrame):
         return _frame_values(data, name), plain_labels(data.columns.copy()), "frame"
     if isinstance(data, pd.Series):
-        return _column_values(data, _float_dtype(data, name)), pd.Index([data.name]), "series"
+        return _column_values(data, float_dtype(data, name)), pd.Index([data.name]), "series"
     values = _array_values(data, name)
     return values, None, "vector" if values.ndim == 1 else "matrix"
 
@@ -188,7 +188,7 @@ def _array_values(data: Any, name: str) -> np.ndarray:
             f"its shape is {values.shape}."
         )
     _check_width(values.shape, name)
-    return values.astype(_float_dtype(values, name), copy=False)
+    return values.astype(float_dtype(values, name), copy=False)
 
 
 def _check_array_type(data: Any, name: str) -> None:
@@ -214,7 +214,7 @@ def _frame_values(frame: pd.DataFrame, name: str) -> np.ndarray:
     for label, series in frame.items():
         if holds_dates(series):
             raise _no_target(series, label, name)
-        dtypes.append(_float_dtype(series, f"Column {label!r} of {name}"))
+        dtypes.append(float_dtype(series, f"Column {label!r} of {name}"))
     if len(dtypes) == 1:
         return _column_values(frame.iloc[:, 0], dtypes[0])
     values = np.empty(frame.shape, np.result_type(*dtypes))
@@ -237,7 +237,7 @@ def _check_width(shape: tuple[int, ...], name: str) -> None:
         )
 
 
-def _float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
+def float_dtype(column: pd.Series | np.ndarray, where: str) -> np.dtype:
     """float32 for float32, float64 for every other real number; the rest is refused."""
     dtype = column.dtype
     needed = f"{where} has dtype {dtype}{_first_text(column)}; real numbers are needed"
