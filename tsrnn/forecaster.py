@@ -379,7 +379,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         -----
         UserWarning
             If ``y`` has dates and the covariates are an array without: rows are then matched in
-            the order they come.
+            the order they come. If a covariate holds numbers as text.
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         if self.warm_start and hasattr(self, "_model"):

@@ -12,6 +12,7 @@ from tsrnn.frames import missing
 from tsrnn.frames.leaks import check_no_leak
 from tsrnn.frames.panels import Panel, Roles, check_columns, check_count
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
+from tsrnn.frames.text import check_text
 from tsrnn.frames.time_index import read_times
 from tsrnn.frames.values import (
     as_pandas,
@@ -56,7 +57,7 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
     Warns
     -----
     UserWarning
-        If `y` has dates, and covariates that are an array have none.
+        If `y` has dates, and covariates that are an array have none; of numbers as text.
 
     Examples
     --------
@@ -76,6 +77,7 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
     check_no_leak(panel, beside=X is not None and y is not None)
+    check_text(panel)
     beside = X is not None and columns
     if panel.is_dated and beside and not isinstance(as_pandas(X), pd.DataFrame):
         warn_undated("y has dates and X has none: X is matched with y row by row", stacklevel=4)
