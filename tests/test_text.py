@@ -1,5 +1,7 @@
 """Covariates of text that look like dates or numbers, which as categories have no order."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,3 +58,17 @@ def test_other_text_is_left_alone(pair):
 
 def test_keys_that_never_change_may_be_numbers():
     fit(["7"] * 60, static_covariates=["text"])
+
+
+def test_dates_that_are_objects_are_named_as_such():
+    words = says("Column 'text' of X holds dates (dtype object)", "CalendarFeatures")
+    for dates in (DAYS.date, DAYS.to_pydatetime(), list(DAYS.to_period("D"))):
+        with pytest.raises(TypeError, match=words):
+            fit(pd.Series(dates, DAYS, dtype=object))
+
+
+def test_decimals_are_numbers():
+    values = pd.Series(np.arange(60) % 7 / 4, DAYS)
+    decimals = values.map(Decimal).astype(object)
+    expected = fit(values, past_covariates=["text"]).predict()
+    assert fit(decimals, past_covariates=["text"]).predict().equals(expected)

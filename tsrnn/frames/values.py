@@ -13,7 +13,9 @@ import pandas as pd
 Kind: TypeAlias = Literal["series", "frame", "vector", "matrix"]
 
 _DATE = re.compile(r"\s*(\d{4}-\d\d(?!\d)|\d{1,4}([-/.])\d{1,2}\2\d)")  # as text begins
-_NUMBERS = ("integer", "floating", "mixed-integer-float")  # pandas' names of kinds of objects
+# pandas' names of kinds of objects
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
+_DATES = ("date", "datetime", "datetime64", "period")
 
 
 def as_pandas(data: Any) -> Any:
@@ -135,15 +137,17 @@ def _check_covariate(column: pd.Series, where: str) -> None:
     if pd.api.types.is_bool_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
         return
     if pd.api.types.is_object_dtype(dtype):
-        if pd.api.types.infer_dtype(column) in ("string", "empty"):
+        kind = pd.api.types.infer_dtype(column)
+        if kind in ("string", "empty"):
             return
-        raise TypeError(
-            f"{where} has dtype object and holds {pd.api.types.infer_dtype(column)} values"
-            f"{_first_text(column)}; a covariate or argument must be all strings or all numbers."
-        )
-    if pd.api.types.is_string_dtype(dtype):
+        if kind not in _DATES:
+            raise TypeError(
+                f"{where} has dtype object and holds {kind} values{_first_text(column)}; a "
+                "covariate or argument must be all strings or all numbers."
+            )
+    elif pd.api.types.is_string_dtype(dtype):
         return
-    if _is_date_type(dtype):
+    if _is_date_type(dtype) or pd.api.types.is_object_dtype(dtype):
         raise TypeError(
             f"{where} holds dates (dtype {dtype}), which are no covariate as such; use "
             "CalendarFeatures on the time index instead."
