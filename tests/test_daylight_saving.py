@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
-from small import rows_at, small, wave
+from small import rows_at, says, small, wave
 
 from tsrnn import CalendarFeatures
 
@@ -126,3 +126,27 @@ def test_business_hours_of_a_clock_that_changes():
     whole = pd.date_range("2024-03-25", periods=60, freq="bh", tz="Europe/Berlin")
     forecast = small(horizon=20).fit(series(whole[:40])).predict()
     assert_only(forecast.index, whole[40:])
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney"])
+@pytest.mark.parametrize("freq", ["h", "30min", "15min"])
+def test_local_times_of_no_zone_bring_advice_where_clocks_change(zone, freq):
+    year = pd.date_range("2024-01-01", "2024-12-31", freq=freq, tz=zone)
+    y = pd.Series(np.sin(np.arange(len(year))), year.tz_localize(None))
+    changes = np.flatnonzero(np.diff(y.index) != pd.Timedelta(year.freq))
+    forward, back = sorted(changes, key=lambda row: y.index[row] >= y.index[row + 1])
+    for change, problem in ((forward, "There are gaps"), (back, "There are duplicate time stamps")):
+        part = y[change - 100 : change + 100]
+        advice = "local times and clocks were changed", ".tz_localize("
+        with pytest.raises(ValueError, match=says(problem, *advice)):
+            small().fit(part)
+        localized = part.set_axis(part.index.tz_localize(zone, ambiguous="infer"))
+        assert len(small(freq=freq).fit(localized).predict()) == 1
+
+
+def test_on_other_days_there_is_no_such_advice():
+    hourly = pd.Series(np.sin(np.arange(400)), pd.date_range("2024-01-05", periods=400, freq="h"))
+    gaps = hourly.drop(hourly.index[[50, 51, 200]])  # the first of them in the night of a Sunday
+    for other in (gaps, hourly.iloc[[*range(99), 98, *range(99, 400)]]):
+        with pytest.raises(ValueError, match=r"^(?!.*clocks)"):
+            small().fit(other)

@@ -320,7 +320,7 @@ def _check_order(rows: Rows) -> None:
         raise ValueError(
             f"There are duplicate time stamps in {name}, the first is {stamp} in rows "
             f"{sorted(same)} ({int(repeated.sum())} repeated in all). Keep one row for each, for "
-            f"example {rows.once}."
+            f"example {rows.once}.{_clocks_changed(index[repeated])}"
         )
     row = int(np.argmax(back)) + 1
     raise ValueError(
@@ -389,4 +389,21 @@ def _gaps(
         f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
         f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
         f'have both done by missing="ffill", "interpolate" or "mask"{named}.'
+        f"{_clocks_changed(timeline.stamps(numbers[jumps] + 1, np.zeros_like(jumps)))}"
+    )
+
+
+def _clocks_changed(stamps: pd.Index) -> str:
+    """Advice where stamps are missing or repeated only in nights of Sundays, in a time of no zone.
+
+    Summer time begins and ends then, nearly everywhere.
+    """
+    if not isinstance(stamps, pd.DatetimeIndex) or stamps.tz is not None:
+        return ""
+    nights = (stamps.day_of_week == 6) & (stamps.hour < 4) & (stamps != stamps.normalize())
+    if not (nights & stamps.month.isin([3, 4, 9, 10, 11])).all():
+        return ""
+    return (
+        " If these are local times and clocks were changed there, say of which zone: "
+        ".tz_localize('Europe/Berlin', ambiguous='infer'), for example."
     )
