@@ -62,6 +62,15 @@ def test_a_recursive_network_of_one_step_is_the_direct_one():
     assert len(forecaster.set_params(strategy="direct", horizon=1).fit(daily()).predict()) == 1
 
 
+def test_another_frequency():
+    y = daily()
+    forecaster = small().fit(y)
+    words = "X has a row every 2 days", "fitted on a row every 1 days", "X.resample(...), or begin"
+    with pytest.raises(ValueError, match=says(*words)):
+        forecaster.partial_fit(y.asfreq("2D"))
+    forecaster.partial_fit(y.resample("2D").mean().resample("D").ffill())
+
+
 def test_weights_of_another_size():
     weights = small(hidden_size=3).fit(daily()).params_
     with pytest.raises(ValueError, match=says("has shape", "with cell='rnn' and hidden_size=4.")):

@@ -9,6 +9,7 @@ import numpy as np
 
 from tsrnn.counts import is_count
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
+from tsrnn.frames.reading import check_step
 from tsrnn.frames.values import members
 from tsrnn.kernels import Architecture, Columns, choose_device
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
@@ -85,6 +86,8 @@ def roles_of(forecaster: Any) -> Roles:
     target = forecaster.target_col
     if not isinstance(target, str):
         target = members(target)
+        if not target:
+            raise ValueError("target_col is empty: it names the columns to forecast, one at least.")
     columns = forecaster.id_col, forecaster.time_col, target
     return Roles(past, static, *columns, forecaster.freq, forecaster.missing)
 
@@ -199,10 +202,12 @@ def following(forecaster: Any, panel: Panel) -> Model:
     Raises
     ------
     ValueError
-        If the panel has other columns, or the forecaster's parameters ask for another network.
+        If the panel has other columns or another frequency, or the forecaster's parameters ask for
+        another network.
     """
     model, _ = _heeding(forecaster)
     model.history.check_same_columns(panel)
+    check_step(panel, model.history, "X", "begin afresh: fit(...) with warm_start=False")
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     network, loss = model.network.copy(), loss_of(forecaster)
     counts = counts_of(forecaster, panel)

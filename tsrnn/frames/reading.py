@@ -105,7 +105,7 @@ def read_history(history: Any, X_history: Any, fitted: Panel, roles: Roles) -> P
             f"history has {panel.n_targets} columns; the forecaster was fitted on "
             f"{fitted.n_targets}."
         )
-    _check_step(panel, fitted)
+    check_step(panel, fitted, "history", "hand in its values alone, history.to_numpy()")
     if panel.kind == fitted.kind == "frame" and panel.n_targets > 1:
         panel = _ordered_like(panel, fitted)
     covariates = _like_fitted(panel.covariates, fitted.covariates)
@@ -421,7 +421,11 @@ def _check_static(panel: Panel) -> None:
             )
 
 
-def _check_step(panel: Panel, fitted: Panel) -> None:
+def check_step(panel: Panel, fitted: Panel, name: str, otherwise: str) -> None:
+    """Refuse rows of another frequency than those that were fitted.
+
+    `name` is what the message calls them, `otherwise` the way out beside resampling.
+    """
     now, before = panel.timeline, fitted.timeline
     if now is None or before is None or panel.lengths.max() < _TELLING:
         return
@@ -432,9 +436,9 @@ def _check_step(panel: Panel, fitted: Panel) -> None:
     like = 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE
     if not like or business[0] != business[1]:
         raise ValueError(
-            f"history has a row every {step} ({now.step_name}); the forecaster was fitted on a row "
+            f"{name} has a row every {step} ({now.step_name}); the forecaster was fitted on a row "
             f"every {known} ({before.step_name}). Bring it to the same frequency first, "
-            "history.resample(...), or hand in its values alone, history.to_numpy()."
+            f"{name}.resample(...), or {otherwise}."
         )
 
 
