@@ -110,6 +110,9 @@ def test_the_error_names_the_parameter(tmp_path):
     forecaster = small().fit(daily().rename(Decimal(1)))
     with pytest.raises(TypeError, match="Names of columns: Decimal"):
         forecaster.save(tmp_path / "model")
+    intervals = pd.DataFrame({"part": pd.cut(wave(), 3)}, daily().index)
+    with pytest.raises(TypeError, match="Categories of column 'part': Interval"):
+        small().fit(intervals, daily()).save(tmp_path / "model")
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,8 @@ def _history_to_parts(history: Panel, arrays: dict[str, np.ndarray]) -> dict[str
         else:
             arrays[name], found = pd.factorize(column)
             labels = list(pd.Index(found).astype(object))
-        covariates.append((label, labels))
+        values = _savable(f"Categories of column {label!r}", labels)
+        covariates.append((_savable("Names of columns", label), values))
     return {
         "kind": history.kind,
         "columns": _savable("Names of columns", history.columns),
