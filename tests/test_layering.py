@@ -38,6 +38,7 @@ LAYERS = [
 ]
 # Who may import what does not come with Python. Everybody may import NumPy.
 ROOMS = {
+    "cuda": ["kernels"],
     "llvmlite": ["kernels"],
     "matplotlib": ["plotting"],
     "numba": ["kernels"],

@@ -39,12 +39,15 @@ def test_dates_are_read(tmp_path, dates, date_format, first):
     assert (series.index.name, series.name, notes) == ("t", "v", [])
 
 
+SAID = Dialect("|", ".", encoding="latin-1", date_format="%d%m%Y")
+
+
 @pytest.mark.parametrize(
     ("text", "dialect"),
     [
         ("day;\xf6\n13.01.2024;1,5\n14.01.2024;2\n", Dialect(decimal=",", encoding="latin-1")),
         ("day\t\xf6\n2024-01-13\t1.5\n2024-01-14\t2\n", Dialect(encoding="latin-1")),
-        ("day|\xf6\n13012024|1.5\n14012024|2\n", Dialect("|", ".", "latin-1", "%d%m%Y")),
+        ("day|\xf6\n13012024|1.5\n14012024|2\n", SAID),
     ],
     ids=["semicolons and decimal commas", "tabs", "all is said"],
 )
@@ -65,7 +68,7 @@ def test_points_that_may_set_thousands_apart_are_refused(tmp_path):
     words = says("column 'Umsatz', data row 2: '1.006' is 1006 where", "--decimal .")
     with pytest.raises(ValueError, match=words):
         read_series(path, None, None, Dialect())
-    with pytest.raises(ValueError, match=says("'1.006' is not a number; write it as 1006")):
+    with pytest.raises(ValueError, match=says("'1.006' is not a number; --thousands . reads it")):
         read_series(path, "Umsatz", "Datum", Dialect(decimal=","))
     series, _ = read_series(path, None, None, Dialect(decimal="."))
     assert series.tolist() == [999, 1.006, 1.013]
