@@ -38,7 +38,7 @@ CELLS = ("lstm", "gru")
 PRECISIONS = {"many": ("ieee",)}  # of other shapes, both
 NETWORKS = {"many": 1000}  # of other shapes, one
 FEW = {"many": 2}  # simulated
-AT_ONCE = 20  # steps in a launch, as in an epoch of so many batches
+AT_ONCE = 20  # steps in an epoch
 BLOCK_SECONDS = 0.2
 
 

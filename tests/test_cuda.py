@@ -269,6 +269,29 @@ def test_batches_of_every_kind_share_the_memory(problem, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+def test_memory_that_was_full_is_cleared_for_who_had_it_before(problem, monkeypatch):
+    """The memory that a program knew is gone, though nobody else has got any."""
+    from tsrnn.kernels.cuda import memory
+
+    engine, batch = problem("gru", device="cuda", count=9, steps=2, hidden=3)
+    few = {0: batch.windows.batch(0, 3)}
+    wanted, empty = engine.predict(few), memory.empty
+
+    def full(size, dtype):
+        raise MemoryError
+
+    def dirty(size, dtype):
+        found = empty(size, dtype)
+        memory.write(found, np.full(size, 99, dtype))
+        return found
+
+    monkeypatch.setattr(memory, "empty", full)
+    with pytest.raises(MemoryError):
+        engine.predict({0: batch})
+    monkeypatch.setattr(memory, "empty", dirty)
+    np.testing.assert_array_equal(engine.predict(few), wanted)
+
+
 def test_an_epoch_goes_to_the_device_once(problem, monkeypatch):
     from tsrnn.kernels.cuda import memory
 
@@ -328,12 +351,15 @@ def test_without_a_compiler_of_kernels(numba_cuda, monkeypatch):
 
 def test_a_forked_process_has_no_gpu(numba_cuda):
     numba_cuda.current_context()
-    process = multiprocessing.get_context("fork").Process(target=_fail_with_a_gpu)
+    learned = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
+    process = multiprocessing.get_context("fork").Process(target=_fail_with_a_gpu, args=[learned])
     process.start()
     process.join()
     assert process.exitcode == 0
 
 
-def _fail_with_a_gpu():
+def _fail_with_a_gpu(learned):
     assert "this process was forked" in kernels.describe()["gpu"]
+    with pytest.raises(RuntimeError, match="GPU cannot be used: this process was forked"):
+        learned.predict()
     small(device="auto", batch_size=512, hidden_size=64, max_epochs=1).fit(wave(30))

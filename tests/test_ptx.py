@@ -70,6 +70,21 @@ def kernel(monkeypatch):
     return make
 
 
+def compile_to_ptx(kernel, capability):
+    """For devices of a compute capability, which need not be there."""
+    from numba import cuda
+    from numba.cuda import dispatcher
+
+    class Device:
+        compute_capability = capability
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "get_current_device", lambda: Device)
+        bounds = kernel.bounds(capability)
+        how = {"cc": capability, "launch_bounds": bounds}
+        return cuda.compile_ptx(kernel.code, kernel.signature, **how)[0]
+
+
 PTX = {}
 
 
@@ -78,7 +93,7 @@ def ptx_of(compiled, capability):
     kind = compiled.optimizer, compiled.dtype, compiled.precision, capability
     key = (*compiled.codes, *kind)
     if key not in PTX:
-        PTX[key] = compiled.kernel.ptx(capability)
+        PTX[key] = compile_to_ptx(compiled.kernel, capability)
     return PTX[key]
 
 

@@ -166,3 +166,23 @@ def test_the_skip_path_stays_as_it_is(problem, name, targets):
     assert (norms > 0).all()
     assert (engine.parameters[0, :trained] != before[:trained]).all()
     np.testing.assert_array_equal(engine.parameters[0, trained:], before[trained:])
+
+
+def test_calls_take_as_long_as_ctrl_c_may_wait(monkeypatch):
+    """The pace is found once and kept; after a slow call there is a short one."""
+    pace, now, each = batches.Pace(), [0.0], 0.006
+    monkeypatch.setattr(batches.time, "perf_counter", lambda: now[0])
+    turn = Turn(WindowSet(np.zeros((99, 1)), np.arange(64), *np.ones((2, 64, 1)), 2), None, None)
+
+    def epoch():
+        found = []
+        for _, count, _ in batches.calls({0: turn}, 2, pace):
+            with pace.timed(count):
+                now[0] += each * count
+            found.append(count)
+        return found
+
+    assert epoch() == [1, 2, 4, 8, 16, 1]
+    assert epoch() == [16, 16]
+    each = 0.06
+    assert epoch()[:3] == [16, 1, 1]

@@ -210,10 +210,11 @@ class Trainer:
                 InterruptionWarning,
                 stacklevel=4,  # where fit was called
             )
+        finally:
+            self.engine.release()
         for number, learner in enumerate(self.learners):
             if learner.best_parameters is not None:
                 self.engine.parameters[number] = learner.best_parameters
-        self.engine.release()
         return history_of(self.learners, self.failure)
 
     def _active(self) -> dict[int, Learner]:

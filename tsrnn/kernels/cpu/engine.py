@@ -161,7 +161,8 @@ class Engine:
         for batch, steps, some in calls(turns, batch_size, self._pace):
             program = self._program(some, loss, True, dropout)
             program.set(fixed | {field: addresses(array, batch) for field, array in rows.items()})
-            program.run(steps)
+            with self._pace.timed(steps):
+                program.run(steps)
             if not np.isfinite(losses[:, : batch + steps] + norms[:, : batch + steps]).all():
                 break
         return losses, norms

@@ -1,4 +1,4 @@
 """The kernels on a GPU: the calls of a tape, replayed by blocks of threads.
 
-``device`` is the only module that touches numba-cuda.
+``device`` is the only module that imports numba-cuda.
 """

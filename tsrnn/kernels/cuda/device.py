@@ -231,7 +231,7 @@ class Arrays(NamedTuple):
 
 
 class Kernel:
-    """A function of flat arrays, compiled for the device when it is first launched.
+    """A function of flat arrays, compiled for the device when it is first asked for.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class Kernel:
     """
 
     def __init__(self, code: Callable, real: Any):
-        self._code, self._real, self._kernel = code, real, None
+        self.code, self._real, self._kernel = code, real, None
         self._compiling = threading.Lock()
 
     @property
@@ -267,38 +267,18 @@ class Kernel:
             _allow(kernel, most_held(self._real.name))
         return kernel.max_cooperative_grid_blocks(THREADS, held_bytes)
 
-    def ptx(self, capability: tuple[int, int]) -> str:
-        """The code for devices of a compute capability, which need not be there."""
-        from numba.cuda import dispatcher
-
-        class Device:
-            compute_capability = capability
-
-        before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: Device
-        try:
-            bounds = self._bounds(capability)
-            text, _ = cuda.compile_ptx(
-                self._code, self.signature, cc=capability, launch_bounds=bounds
-            )
-        finally:
-            dispatcher.get_current_device = before
-        return text
-
     def _compiled(self) -> Any:
         with self._compiling:
             if self._kernel is None:
-                self._kernel = self._simulated() if SIMULATED else self._for_device()
+                self._kernel = cuda.jit(_quiet(self.code)) if SIMULATED else self._for_device()
         return self._kernel
 
-    def _simulated(self) -> Any:
-        return cuda.jit(_quiet(self._code))
-
     def _for_device(self) -> Any:
-        bounds = self._bounds(cuda.get_current_device().compute_capability)
+        bounds = self.bounds(cuda.get_current_device().compute_capability)
         # Without lto what runs is what is tested, and it is compiled once.
-        return cuda.jit(self.signature, lto=False, launch_bounds=bounds)(self._code)
+        return cuda.jit(self.signature, lto=False, launch_bounds=bounds)(self.code)
 
-    def _bounds(self, capability: tuple[int, int]) -> tuple[int, ...]:
+    def bounds(self, capability: tuple[int, int]) -> tuple[int, ...]:
         """Threads of a block; and how many blocks a multiprocessor is to have room for.
 
         From 9.0 on two do well with 128 registers for each thread; before, they would spill.
@@ -368,11 +348,8 @@ def _what_is_missing() -> str | None:
     """Why no kernel could be launched; a device that another process has is seen only when used."""
     from numba.cuda.cudadrv import driver, nvvm
 
-    if driver.driver.pid not in (None, os.getpid()):
-        return (
-            "this process was forked from one that had used it. Start processes by 'spawn' or "
-            "'forkserver'"
-        )
+    if _is_forked():
+        return f"{_FORKED}. Start processes by 'spawn' or 'forkserver'"
     try:
         available = driver.driver.is_available
         if available:
@@ -384,6 +361,25 @@ def _what_is_missing() -> str | None:
     if not nvvm.is_available():
         return 'NVIDIA\'s compiler NVVM is not there: pip install "tsrnn[cuda]"'
     return None
+
+
+_FORKED = "this process was forked from one that had used it"
+
+
+def _is_forked() -> bool:
+    """Whether the driver was begun with in another process, which it does not survive."""
+    from numba.cuda.cudadrv import driver
+
+    return not SIMULATED and driver.driver.pid not in (None, os.getpid())
+
+
+def check_process() -> None:
+    """Refuse to compute in a process that a network was taken along to by a fork."""
+    if _is_forked():
+        raise RuntimeError(
+            f"The GPU cannot be used: {_FORKED}. Start processes by 'spawn' or 'forkserver', or "
+            "load the forecaster here: it then computes on the CPU."
+        )
 
 
 def multiprocessors() -> int:
@@ -454,6 +450,12 @@ def clear(on_device: Any, size: int) -> None:
         _on(_clear, -(-size // (THREADS * _CLEARED)))(on_device, size)
 
 
+def give_back() -> None:
+    """Memory that is not used any more: numba-cuda would keep it for a while."""
+    if not SIMULATED:
+        cuda.current_context().memory_manager.deallocations.clear()
+
+
 def _places(on_device: Any, place: int, size: int) -> Any:
     """Some of them; numba-cuda takes its time to tell that they are all."""
     return on_device if size == on_device.size else on_device[place : place + size]
@@ -462,7 +464,7 @@ def _places(on_device: Any, place: int, size: int) -> Any:
 _CLEARED = 64  # numbers by each thread
 
 
-@cuda.jit
+@cuda.jit(**({} if SIMULATED else {"lto": False}))
 def _clear(array, size):
     for i in range(cuda.grid(1), size, cuda.gridsize(1)):
         array[i] = 0
@@ -487,6 +489,6 @@ def _with_room(make: Callable[[], Any], what: str) -> Any:
         if "OUT_OF_MEMORY" not in str(error).upper():
             raise
         raise MemoryError(
-            f"The GPU has no room {what}. Use a smaller batch_size, hidden_size or n_members, or "
-            'device="cpu".'
+            f"The GPU has no room {what}. Use a smaller batch_size, hidden_size or n_members, "
+            'forecast fewer series at a time, or use device="cpu".'
         ) from error

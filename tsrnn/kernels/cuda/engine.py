@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tsrnn.kernels.architecture import Architecture
-from tsrnn.kernels.cuda.device import check, read, to_device
+from tsrnn.kernels.cuda.device import check, check_process, give_back, read, to_device
 from tsrnn.kernels.cuda.memory import Buffer, Scratch
 from tsrnn.kernels.cuda.operations import SIZES
 from tsrnn.kernels.cuda.program import Program
@@ -63,9 +63,10 @@ class Engine:
 
         See the CPU's engine. May be asked by many threads at once; they take turns.
         """
+        session = self._session(batches)
         with self._in_use:
             self._series = None  # rows to forecast from are written on, block by block
-            program, session = self._program(batches), self._session(batches)
+            program = self._program(batches)
             session.forecast(program.kind.forecast_shape(self.architecture))
             self._run(session, program, batches)
             return session.read(c.PREDICTIONS)[0]
@@ -81,7 +82,7 @@ class Engine:
         self, batches: dict[int, Batch], loss, dropout: float = 0.0, seed: int = 0
     ) -> np.ndarray:
         """Mean losses; gradients are left in ``gradient``. ``seed`` chooses the dropout masks."""
-        program, session = self._program(batches, loss, True, dropout), self._session(batches)
+        session, program = self._session(batches), self._program(batches, loss, True, dropout)
         session.learn(loss, dropout, np.full((len(batches), 1), seed))
         self._run(session, program, batches)
         count, scratch = self.layout.n_trainable, self._scratch.of(program)
@@ -116,17 +117,19 @@ class Engine:
         )
         session.optimize([memory[number] for number in numbers], settings, clip_norm)
         session.learn(loss, dropout, seeds)
+        session.send()
         try:
             for batch, steps, some in calls(turns, batch_size, self._pace):
                 program = self._program(some, loss, True, dropout, optimizer)
-                self._run(session, program, some, batch, steps)
+                arrays = self._scratch.of(program), self._series_of(some)
+                with self._pace.timed(steps):
+                    session.run(program, *arrays, batch, steps)
                 losses, norms = session.read(c.STEP_LOSSES, c.STEP_NORMS)
                 if not np.isfinite((losses + norms)[:, : batch + steps]).all():
                     break
         finally:  # what has been learned until Ctrl-C
-            if session.sent:
-                learned = session.read(c.PARAMETERS, c.MEMORY)
-                self._parameters[numbers], memory[numbers] = learned
+            learned = session.read(c.PARAMETERS, c.MEMORY)
+            self._parameters[numbers], memory[numbers] = learned
         return losses.astype(float), norms.astype(float)
 
     def release(self) -> None:
@@ -135,6 +138,7 @@ class Engine:
         for each in (self._scratch, *self._buffers):
             each.release()
         self._series = None
+        give_back()
 
     def _program(
         self,
@@ -155,11 +159,14 @@ class Engine:
         return self._programs[key]
 
     def _session(self, batches: dict[int, Batch], batch_size: int | None = None) -> Session:
+        check_process()
         parameters = [self._parameters[number] for number in batches]
         return Session(self._buffers, parameters, [*batches.values()], batch_size)
 
-    def _run(self, session: Session, program: Program, batches: dict[int, Batch], *which) -> None:
-        session.run(program, self._scratch.of(program), self._series_of(batches), *which)
+    def _run(self, session: Session, program: Program, batches: dict[int, Batch]) -> None:
+        """All that a session is for, in one launch."""
+        session.send()
+        session.run(program, self._scratch.of(program), self._series_of(batches))
 
     def _series_of(self, batches: dict[int, Batch]) -> Any:
         """The rows of all series, and their weights, on the device, where they stay."""

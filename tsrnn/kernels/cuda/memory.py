@@ -25,14 +25,6 @@ class Plan:
         return starts
 
 
-class _Part(NamedTuple):
-    """A row of numbers for each network."""
-
-    values: Sequence[np.ndarray]
-    places: np.ndarray
-    stride: int
-
-
 class Buffer:
     """Memory of the device that grows with what is asked for, and is used again."""
 
@@ -62,11 +54,11 @@ class Scratch(Buffer):
 
     def of(self, program: Any) -> Any:
         """As it was if no other program has had it since, else zeros."""
-        memory = self.room(program.scratch_size)
         if self._owner is not program:
-            clear(memory, program.scratch_size)
+            self._owner = None  # until all is done: memory may be full, or Ctrl-C pressed
+            clear(self.room(program.scratch_size), program.scratch_size)
             self._owner = program
-        return memory
+        return self.room(program.scratch_size)
 
     def release(self) -> None:
         """Give it back."""

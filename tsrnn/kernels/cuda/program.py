@@ -102,6 +102,12 @@ class Program:
         self.held_bytes = max(tape.held for tape in tapes) * np.dtype(dtype).itemsize
         wanted = kind.networks if self.several else self.tiles * self.crew
         most = self.compiled.kernel.most_blocks(self.held_bytes)
+        if most < self.crew:
+            raise RuntimeError(
+                f"The GPU has room for {most} blocks at a time, and a layer of "
+                f"{layout.architecture.hidden_size} units needs {self.crew}. Use a smaller "
+                'hidden_size, or device="cpu".'
+            )
         self.blocks = min(wanted, most // self.crew * self.crew)
         shape = kind.networks if self.several else self.blocks, c.SIZE
         self._now = np.zeros(math.prod(shape) + self._barriers, np.int64)

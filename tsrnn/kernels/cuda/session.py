@@ -40,7 +40,7 @@ class Session:
         sets = [each.windows for each in windows]
         of_each = [*zip(sets, spans, strict=True)]
         self.batches = -(-windows[0].count // size)
-        self._networks, self.sent = len(sets), False
+        self._networks = len(sets)
         self._state, self._whole = map(Parts, buffers)
         stride = size * sets[0].targets
         self._state.add(c.LOCATION, [each.location[span] for each, span in of_each], stride)
@@ -79,14 +79,15 @@ class Session:
         self._fields |= {c.OPTIMIZE: 1, c.MEMORY_STRIDE: memory[0].shape[1]}
         self._fields[c.OPTIMIZER_FIELDS] = settings.shape[2]
 
+    def send(self) -> None:
+        """To the device, before the first launch."""
+        self._state.send()
+        self._whole.send()
+
     def run(
         self, program: Program, scratch: Any, series: Any, batch: int = 0, steps: int = 1
     ) -> None:
         """A launch: so many batches from ``batch`` on, until the device has done it."""
-        if not self.sent:
-            self._state.send()
-            self._whole.send()
-            self.sent = True
         fields = self._fields | self._state.fields(batch) | self._whole.fields(batch)
         program.set(fields | {c.STEPS: steps})
         program.run(series, self._state.on_device, scratch, self._whole.on_device)

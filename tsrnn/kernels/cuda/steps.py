@@ -47,7 +47,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
     end = _end(update, real)
 
     def steps(series, state, scratch, fixed, starts, now):
-        me, rank = cuda.threadIdx.x, cuda.blockIdx.x
+        me, block = cuda.threadIdx.x, cuda.blockIdx.x
         context = pointer(cuda.shared.array(CONTEXT_LENGTH, integer), 0)
         call = pointer(cuda.shared.array(CALL_LENGTH, integer), 0)
         sums = pointer(cuda.shared.array(THREADS, real), 0)
@@ -56,10 +56,10 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         floats = pointer(series, 0), pointer(state, 0), pointer(scratch, 0)
         arrays = Arrays(*floats, pointer(fixed, 0), pointer(starts, 0), held, partial, now)
         several = now[c.NETWORKS] > 1
-        number = rank if several else 0
+        number = block if several else 0
         # The state of a range would take registers, for as long as all that is in the loop lasts.
         while number < now[c.NETWORKS]:
-            row = number if several else rank
+            row = number if several else block
             field = me
             while field < CONTEXT_LENGTH:
                 context[field] = now[row * CONTEXT_LENGTH + field]

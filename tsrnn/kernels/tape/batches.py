@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tsrnn.kernels.architecture import Architecture
@@ -60,12 +61,13 @@ class Pace:
     def __init__(self) -> None:
         self.batches = 1
 
-    def note(self, batches: int, seconds: float) -> None:
-        """How long a call took."""
-        if seconds > _SECONDS_IN_A_CALL:
-            self.batches = max(1, batches // 2)
-        elif batches == self.batches:
-            self.batches *= 2
+    @contextmanager
+    def timed(self, batches: int) -> Iterator[None]:
+        """A call: so many fit into the next one as take no longer than it should, up to twice."""
+        start = time.perf_counter()
+        yield
+        fitting = batches * _SECONDS_IN_A_CALL / (time.perf_counter() - start)
+        self.batches = max(1, min(2 * self.batches, int(fitting)))
 
 
 def calls(
@@ -81,7 +83,5 @@ def calls(
         steps = max(1, min(pace.batches, full - batch))
         first = batch * batch_size
         count = min(batch_size, windows - first)
-        start = time.perf_counter()
         yield batch, steps, {n: turn.windows.batch(first, count) for n, turn in turns.items()}
-        pace.note(steps, time.perf_counter() - start)
         batch += steps

@@ -3,7 +3,7 @@
 The context says where buffers lie (by address on the CPU, by place in a flat array on a GPU) and
 holds the numbers that change from batch to batch; these are its fields. Offsets, sizes and strides,
 which stay the same, are arguments, fixed when a tape is recorded (see ``calls``). What concerns all
-workers of a network stands in each one's context, and is read from the first's.
+workers of a network stands in each one's context; the CPU reads it from the first's.
 """
 
 (
@@ -86,8 +86,8 @@ workers of a network stands in each one's context, and is read from the first's.
     SHRINK,
     # Where a GPU finds a number that the CPU works out itself: what passes dropout is multiplied by
     DROPOUT_GROWTH,
-    # Which of the workers a block of its is; where they count how many have come to a place where
-    # they wait for each other; how many there are in a crew (see ``recorder``), where that counts
+    # Which of its network's workers this block is; where workers count how many of them have come,
+    # to wait for each other; how many are in a crew (see ``recorder``), and where those count
     RANK,
     BARRIER,
     CREW,
