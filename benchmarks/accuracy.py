@@ -1,10 +1,10 @@
 """Accuracy on public data sets, beside published figures.
 
-For each set: our network with the settings below, mean and spread over seeds; the presets of
-``RNNForecaster.suggest``, which are told nothing but the horizon; the closed-form linear model of
-the same lookback; the seasonal naive forecast; and the best published figure that we know of.
-accuracy_sets.py holds files and protocols. ENTRIES below holds one configuration for each set and
-how it was chosen: on the end of the training part (``--validate``), never on the test part.
+For each set: our network with the settings of accuracy_settings.py, mean and spread over seeds;
+the presets of ``RNNForecaster.suggest``, which are told nothing but the horizon; the closed-form
+linear model of the same lookback; the seasonal naive forecast; and the best published figure that
+we know of. accuracy_sets.py holds files and protocols; accuracy_settings.py says how each
+configuration was chosen: on the end of the training part (``--validate``), never on the test part.
 
 DIR holds ETTh1.csv and ETTm1.csv (github.com/zhouhaoyi/ETDataset), m4/Hourly-train.csv and so on
 (github.com/Mcompetitions/M4-methods), taylor.csv (see taylor.py), and tourism_monthly.jsonl: the

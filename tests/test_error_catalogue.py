@@ -16,7 +16,7 @@ from tsrnn.cli import main
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tsrnn.__file__).parent
 PAGE = (ROOT / "docs" / "errors.md").read_text()
-# Modules with checks that only a damaged file, a lacking extra, the command line or a misspelled
+# Modules with checks that mostly a damaged file, a lacking extra, the command line or a misspelled
 # import can fail
 ELSEWHERE = {
     "__init__",

@@ -7,7 +7,7 @@ from small import assert_as_alone, small
 import tsrnn
 from tsrnn.datasets import load_air_passengers
 from tsrnn.schedules import SCHEDULES
-from tsrnn.training import Learner, history_of
+from tsrnn.training import Learner, outcome_of
 
 AIRLINE = load_air_passengers()
 DEEP = {"cell": "gru", "num_layers": 2, "dropout": 0.3, "max_epochs": 3}
@@ -68,7 +68,7 @@ def test_curves_are_means_over_those_still_training():
         learner.losses = losses
         for score in scores:
             learner.note(score, 0.0, np.zeros(1))
-    history = history_of(learners, None)
+    history = outcome_of(learners, None)
     assert history.loss_curve == [5.0, 3.0, 2.0]
     assert history.validation_scores == [4.0, 1.0, 2.0]
     assert history.best_loss == 2.0

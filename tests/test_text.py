@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from small import daily, says, small
 
+from tsrnn import RNNForecaster
+
 DAYS = daily().index
 STATIC = {"static_covariates": ["text"]}
 
@@ -36,6 +38,10 @@ def test_of_numbers_there_is_a_warning(values, parameters):
     words = "Column 'text' of X holds numbers as text", "60 categories", "pd.to_numeric(X['text'])"
     with pytest.warns(UserWarning, match=says(*words)) as caught:
         fit(values.astype(str), **parameters)
+    assert caught[0].filename == __file__
+    X = pd.DataFrame({"text": values.astype(str)}, DAYS)
+    with pytest.warns(UserWarning, match=says(*words)) as caught:
+        RNNForecaster.suggest(X, daily(), **parameters)
     assert caught[0].filename == __file__
     fit(pd.Categorical(values.astype(str)), **parameters)
 

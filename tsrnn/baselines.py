@@ -46,6 +46,11 @@ def season_length(freq: str | None) -> int:
         hours, 48 for half-hours, and so on; 1 (no season) for years, for no frequency, and where
         the season is not a whole number of steps.
 
+    Raises
+    ------
+    TypeError
+        If ``freq`` is no text.
+
     Examples
     --------
     >>> season_length("MS"), season_length("W-SUN"), season_length("30min"), season_length(None)

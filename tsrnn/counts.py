@@ -16,6 +16,19 @@ def is_count(value: Any) -> bool:
 def check_count(name: str, value: Any, unit: str) -> int:
     """The value of a parameter that is a whole number of something, from 1 on.
 
+    Parameters
+    ----------
+    name : str
+        What messages call the parameter.
+    value : any
+        Of NumPy's types too.
+    unit : str
+        What is counted.
+
+    Returns
+    -------
+    int
+
     Raises
     ------
     TypeError

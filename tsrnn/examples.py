@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tsrnn.fitting import counts_of, plan_of, settings_of
+from tsrnn.fitting import networks_of, plan_of, settings_of
 from tsrnn.frames import Panel
 from tsrnn.kernels import Architecture
 from tsrnn.linear import ridge
@@ -60,7 +60,7 @@ def check_learnable(forecaster: Any, panel: Panel, lookback: int) -> None:
     """
     settings_of(forecaster)
     _, architecture = plan_of(forecaster, panel, lookback)
-    plan = architecture, lookback, counts_of(forecaster, panel)[1]
+    plan = architecture, lookback, networks_of(forecaster, panel)[1]
     _all_windows(forecaster, panel, *plan, validate=forecaster.early_stopping)
     if forecaster.supervision == "sequence":
         _burn_in_of(forecaster, lookback)
@@ -81,7 +81,7 @@ def _all_windows(
     gaps = None if panel.gaps is None else np.tile(panel.gaps, channels)
     parts = _parts(offsets, panel, n_series)
     steps = architecture.lead, lookback, architecture.horizon
-    pairs = [_windows_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
+    pairs = [_starts_of(forecaster, part, gaps, steps, validate, whose) for whose, part in parts]
     training, validation = map(list, zip(*pairs, strict=True))
     return parts, training, validation
 
@@ -108,7 +108,7 @@ def _parts(offsets: np.ndarray, panel: Panel, n_series: int | None) -> list[tupl
     ]
 
 
-def _windows_of(
+def _starts_of(
     forecaster: Any,
     offsets: np.ndarray,
     gaps: np.ndarray | None,

@@ -108,7 +108,7 @@ class FittedForecaster:
         return self
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """R² of ``predict(X)``.
+        """R² of ``predict(X)``, the coefficient of determination.
 
         Parameters
         ----------
@@ -120,10 +120,25 @@ class FittedForecaster:
         sample_weight : array of shape (rows,), default=None
             Weight of each row.
 
+        Returns
+        -------
+        float
+            1 for perfect forecasts, 0 for those no better than the mean of ``y``; over several
+            targets the mean of each one's.
+
         Raises
         ------
         ValueError
             If ``y`` has other rows or columns than the forecasts, and as ``predict``.
+
+        Examples
+        --------
+        >>> from tsrnn import RNNForecaster
+        >>> from tsrnn.datasets import load_air_passengers
+        >>> y = load_air_passengers()
+        >>> forecaster = RNNForecaster(horizon=12, max_epochs=1, random_state=0).fit(y[:-12])
+        >>> forecaster.score(y[-12:]) < 1
+        True
         """
         from sklearn.metrics import r2_score
 

@@ -25,14 +25,19 @@ _SHOWN = 3  # series that a message lists
 _UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
 
 
+def lead_of(forecaster: Any) -> int:
+    """Rows in front of a lookback that seasonal lags read; ``Architecture.lead`` of the network."""
+    return max(lags_of(forecaster), default=1) - 1
+
+
 def lookback_of(forecaster: Any, panel: Panel) -> int:
     """The lookback asked for, or the default for series like these."""
     segment = int(forecaster.segment_length or 1)
     if forecaster.lookback is not None:
         _check_segments("lookback", int(forecaster.lookback), segment)
         return int(forecaster.lookback)
-    horizon, lead = int(forecaster.horizon), max(lags_of(forecaster), default=1) - 1
-    rows = int(np.median(panel.lengths)) - lead
+    horizon = int(forecaster.horizon)
+    rows = int(np.median(panel.lengths)) - lead_of(forecaster)
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
     return segments_in(min(wanted, rows // 3, rows - horizon), segment)
@@ -94,16 +99,10 @@ def roles_of(forecaster: Any) -> Roles:
 
 def trainable(forecaster: Any, panel: Panel, lookback: int) -> Panel:
     """The series that windows fit into; ``short_series`` says what becomes of the others."""
-    block, lead = block_of(forecaster), max(lags_of(forecaster), default=1) - 1
+    block, lead = block_of(forecaster), lead_of(forecaster)
     total, before = lead + lookback + block, f"seasonal lag {lead + 1} - 1 + " if lead else ""
     needs = f"{before}lookback {lookback} + horizon {block} need {total}"
     return _long_enough(panel, "series", total, needs, forecaster.short_series)
-
-
-def readable(forecaster: Any, history: Panel, rows: int) -> Panel:
-    """The series that the network can read to forecast what follows them."""
-    needs = f"the network reads the last {rows}"
-    return _long_enough(history, "history", rows, needs, forecaster.short_series)
 
 
 def to_forecast(
@@ -114,7 +113,9 @@ def to_forecast(
     past = model.history
     if history is not None:
         past = read_history(history, X_history, past, roles)
-        past = readable(forecaster, past, forecaster.history_length_)
+        rows = forecaster.history_length_
+        needs = f"the network reads the last {rows}"
+        past = _long_enough(past, "history", rows, needs, forecaster.short_series)
     elif X_history is not None:
         raise ValueError("X_history goes with a history; history is missing.")
     return model, past, None if X is None else read_future(X, past, roles)
@@ -161,7 +162,7 @@ def new_model(
     Each network has a generator in ``random`` that chooses its weights.
     """
     encoder, architecture = plan_of(forecaster, panel, lookback)
-    loss, counts = loss_of(forecaster), counts_of(forecaster, panel)
+    loss, counts = loss_of(forecaster), networks_of(forecaster, panel)
     normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
     work = architecture, int(forecaster.batch_size), lookback
     device = choose_device(forecaster.device, *work)
@@ -180,11 +181,11 @@ def plan_of(forecaster: Any, panel: Panel, lookback: int) -> tuple[CovariateEnco
     _check_fits(forecaster, loss, panel)
     _check_precision(forecaster)
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    counts = counts_of(forecaster, panel)
+    counts = networks_of(forecaster, panel)
     return encoder, _architecture(forecaster, columns, lookback, loss, *counts)
 
 
-def counts_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
+def networks_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
     """Members of an ensemble, and series that have a network of their own, or an ensemble."""
     n_series = panel.n_series * channels_of(forecaster, panel)
     local = forecaster.pooling == "local" and (n_series > 1 or panel.ids is not None)
@@ -210,7 +211,7 @@ def following(forecaster: Any, panel: Panel) -> Model:
     check_step(panel, model.history, "X", "begin afresh: fit(...) with warm_start=False")
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     network, loss = model.network.copy(), loss_of(forecaster)
-    counts = counts_of(forecaster, panel)
+    counts = networks_of(forecaster, panel)
     architecture = _architecture(forecaster, columns, network.lookback, loss, *counts)
     model.check_same_network(architecture, int(forecaster.horizon), loss, *counts)
     check_units(forecaster, model)
@@ -386,3 +387,13 @@ def settings_of(forecaster: Any) -> Settings:
         tol=float(forecaster.tol),
         verbose=int(forecaster.verbose),
     )
+
+
+def note_features(forecaster: Any, X: Any) -> None:
+    """How many columns were fitted, and their names if all are strings, as scikit-learn has it."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    forecaster.n_features_in_ = shape[1] if len(shape) == 2 else 1
+    forecaster.__dict__.pop("feature_names_in_", None)
+    names = getattr(X, "columns", None)
+    if names is not None and all(isinstance(name, str) for name in names):
+        forecaster.feature_names_in_ = np.asarray(names, dtype=object)

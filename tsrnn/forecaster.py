@@ -13,10 +13,11 @@ from sklearn.utils import Tags, check_random_state
 from tsrnn.examples import examples_of, start_at_linear_model
 from tsrnn.fitting import (
     check_units,
-    counts_of,
     following,
     lookback_of,
+    networks_of,
     new_model,
+    note_features,
     roles_of,
     settings_of,
     trainable,
@@ -382,10 +383,11 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
             the order they come. If a covariate holds numbers as text.
         """
         panel, model, random = self._prepare(X, y, sample_weight)
-        if self.warm_start and hasattr(self, "_model"):
+        warm = self.warm_start and hasattr(self, "_model")
+        if warm:
             check_units(self, self._model)
             model.go_on_from(self._model)
-        self._train(X, model, panel, settings_of(self), random)
+        self._train(X, model, panel, settings_of(self), random, afresh=not warm)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
@@ -419,7 +421,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         going_on = hasattr(self, "_model")
         panel, model, random = self._prepare(X, y, sample_weight, going_on)
         settings = replace(settings_of(self), max_epochs=1, lr_schedule="constant")
-        self._train(X, model, panel, settings, random, going_on)
+        memory = self._memory if going_on else None
+        self._train(X, model, panel, settings, random, afresh=not going_on, memory=memory)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -440,7 +443,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         panel = trainable(self, panel, lookback)
         if going_on:
             return panel, following(self, panel), deepcopy(self._random)
-        n_members, n_series = counts_of(self, panel)
+        n_members, n_series = networks_of(self, panel)
         size = n_members * (n_series or 1), 2
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=size)
         weights, order = ([*map(np.random.default_rng, column)] for column in seeds.T)
@@ -453,36 +456,36 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         panel: Panel,
         settings: Settings,
         random: list[np.random.Generator],
-        going_on: bool = False,
+        *,
+        afresh: bool,
+        memory: Memory | None = None,
     ) -> None:
-        """Train, then keep what came of it."""
+        """Train, then keep what came of it; with a memory, in addition to what came before."""
         refit = self.refit and self.early_stopping
         again = (model.network.copy(), deepcopy(random)) if refit else None
-        afresh = not going_on and not (self.warm_start and hasattr(self, "_model"))
-        memory = self._memory if going_on else None
         examples = self._examples(model, panel, afresh, validate=self.early_stopping)
         trainer = Trainer(model.network, examples, settings, random, memory)
-        history = trainer.run()
-        if again and not (history.failure or trainer.interrupted):
+        outcome = trainer.run()
+        if again and not (outcome.failure or trainer.interrupted):
             model.network.take_over(again[0])
             examples = self._examples(model, panel, afresh, validate=False)
             epochs = trainer.best_epochs
             trainer = Trainer(model.network, examples, settings, again[1], epochs=epochs)
             last = trainer.run()
-            history = replace(history, loss_curve=last.loss_curve, failure=last.failure)
-        before = self.loss_curve_ if going_on else []
+            outcome = replace(outcome, loss_curve=last.loss_curve, failure=last.failure)
+        before = [] if memory is None else self.loss_curve_
         self._model, self._roles, self._random = model, roles_of(self), trainer.random
         self._memory = trainer.memory
         self.lookback_ = model.network.lookback
         self.history_length_ = model.network.rows_read
         self.params_ = model.network.copy_parameters()
-        self.loss_curve_ = before + history.loss_curve
-        self.validation_scores_ = history.validation_scores if self.early_stopping else None
-        self.best_loss_ = min(history.best_loss, *before) if before else history.best_loss
+        self.loss_curve_ = before + outcome.loss_curve
+        self.validation_scores_ = outcome.validation_scores if self.early_stopping else None
+        self.best_loss_ = min([outcome.best_loss, *before])
         self.n_iter_ = len(self.loss_curve_)
-        self._note_features(X)
-        if history.failure:
-            raise FloatingPointError(history.failure)
+        note_features(self, X)
+        if outcome.failure:
+            raise FloatingPointError(outcome.failure)
 
     def _examples(self, model: Model, panel: Panel, afresh: bool, validate: bool) -> Examples:
         """What to learn from; a new network with a skip path starts at the linear model of it."""
@@ -490,11 +493,3 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         if afresh:
             start_at_linear_model(model.network, examples)
         return examples
-
-    def _note_features(self, X: Any) -> None:
-        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-        self.n_features_in_ = shape[1] if len(shape) == 2 else 1
-        self.__dict__.pop("feature_names_in_", None)
-        names = getattr(X, "columns", None)
-        if names is not None and all(isinstance(name, str) for name in names):
-            self.feature_names_in_ = np.asarray(names, dtype=object)

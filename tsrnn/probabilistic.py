@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from tsrnn.counts import check_count
 from tsrnn.fitted import FittedForecaster
 from tsrnn.fitting import to_forecast
 from tsrnn.losses import LOSSES, Distribution, Quantiles, levels_of, name_of
@@ -128,8 +128,7 @@ class Probabilistic(FittedForecaster):
                 f"The network learned the quantile {loss.levels[0]:g} alone, which nothing can be "
                 "drawn from. Refit with several, such as quantiles=(0.1, 0.5, 0.9)."
             )
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        count = int(n_samples)
+        count = check_count("n_samples", n_samples, "draws")
         model, past, future = to_forecast(self, X, history, X_history)
         random = check_random_state(random_state)
         values, task = model.sample(past, future, count, random)

@@ -123,7 +123,7 @@ def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Ne
         max(OPTIMIZERS[name].memories, 1),
         network.architecture.n_trainable,
     )
-    if values.ndim == 1:  # version 0.1.0: one network's, padded for its machine
+    if values.ndim == 1:  # the first files: one network's, padded for its machine
         values, steps = values.reshape((*shape[:2], -1))[:, :, : shape[2]], steps.reshape(1)
     _check(steps.shape == shape[:1] and steps.dtype == np.int64, "the optimizer's steps")
     _check(values.shape == shape and values.dtype == network.dtype, "the optimizer's memory")
@@ -131,7 +131,7 @@ def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Ne
 
 
 def _listed(states: Any) -> list:
-    """Version 0.1.0 kept one state, not a list of one."""
+    """The first files kept one state, not a list of one."""
     return states if isinstance(states, list) else [states]
 
 
@@ -152,7 +152,7 @@ def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
 
 def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
-    # Before a file said it, the parameters did: losses had no settings.
+    # Of the first files, the parameters say it: losses had no settings.
     name, settings = facts.get("loss", [facts["parameters"].get("loss"), ()])
     loss = LOSSES[name].of(levels_of(settings) if name == "quantile" else tuple(settings))
     _check(bool(np.isfinite(loss.settings).all()), "the loss")
@@ -200,7 +200,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     plain = facts["architecture"]
     architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
     lookback, normalize, dtype = facts["network"]
-    n_members, n_series = facts.get("networks", [1, None])  # 0.1.0 did not say
+    n_members, n_series = facts.get("networks", [1, None])  # the first files: one
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6]]
     sizes += [architecture.skip, architecture.segment, lookback, facts["horizon"]]
@@ -224,7 +224,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    device, precision = facts.get("machine", ["cpu", "ieee"])  # files from before it
+    device, precision = facts.get("machine", ["cpu", "ieee"])  # the first files
     _check(device in ("cpu", "cuda") and precision in ("ieee", "tf32"), "the device")
     _check(precision == "ieee" or dtype == "float32", "the precision")
     settings = normalize, dtype, at_hand(device, precision), precision

@@ -10,7 +10,7 @@ import numpy as np
 from tsrnn.examples import check_learnable
 from tsrnn.fitting import (
     block_of,
-    lags_of,
+    lead_of,
     lookback_of,
     loss_of,
     roles_of,
@@ -293,8 +293,8 @@ class Suggesting:
         """
         forecaster: Any = cls(**{"horizon": horizon, **parameters})
         forecaster._validate_params()
-        panel = read_training(X, y, roles_of(forecaster))
-        nature, lead = nature_of(panel, horizon), max(lags_of(forecaster), default=1) - 1
+        panel = read_training(X, y, roles_of(forecaster), calls=1)
+        nature, lead = nature_of(panel, horizon), lead_of(forecaster)
         nature = nature._replace(length=nature.length - lead, shortest=nature.shortest - lead)
         units, block = loss_of(forecaster).units, block_of(forecaster)
         found = choices(nature, horizon, parameters, units, block)

@@ -50,7 +50,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class History:
+class Outcome:
     """What came of it."""
 
     loss_curve: list[float]
@@ -189,7 +189,7 @@ class Trainer:
         chosen = [some[spread_out(len(some), count)] for some in starts]
         return [self.network.windows(examples.series, some, examples.weights) for some in chosen]
 
-    def run(self) -> History:
+    def run(self) -> Outcome:
         """Train for ``max_epochs``, or until validation stops it, the loss diverges, or Ctrl-C."""
         epochs_done = 0
         try:
@@ -215,7 +215,7 @@ class Trainer:
         for number, learner in enumerate(self.learners):
             if learner.best_parameters is not None:
                 self.engine.parameters[number] = learner.best_parameters
-        return history_of(self.learners, self.failure)
+        return outcome_of(self.learners, self.failure)
 
     def _active(self) -> dict[int, Learner]:
         """Those who have not stopped yet."""
@@ -296,13 +296,13 @@ class Trainer:
         return {number: float(total) / size for number, total in zip(sets, totals, strict=True)}
 
 
-def history_of(learners: list[Learner], failure: str | None) -> History:
+def outcome_of(learners: list[Learner], failure: str | None) -> Outcome:
     """That of one learner, or the mean of several over those that were still at it."""
     losses, scores = ([each.losses for each in learners], [each.scores for each in learners])
     best = [
         each.best_loss if each.scores else min(each.losses, default=math.inf) for each in learners
     ]
-    return History(_mean_curve(losses), _mean_curve(scores), fmean(best), failure)
+    return Outcome(_mean_curve(losses), _mean_curve(scores), fmean(best), failure)
 
 
 def _mean_curve(curves: list[list[float]]) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
-from tsrnn.frames.panels import Future, Panel, Roles, check_columns, check_count
+from tsrnn.frames.panels import Future, Panel, Roles, check_columns, check_width
 from tsrnn.frames.rows import Rows, series_and_stamps, series_label
 from tsrnn.frames.values import (
     as_dates,
@@ -203,7 +203,7 @@ def _table(X: Any, past: Panel, roles: Roles) -> pd.DataFrame:
     if numbered and not isinstance(X, pd.DataFrame):
         X = numbered_columns(X, "X")
     if isinstance(columns, pd.RangeIndex):  # those of an array
-        check_count(X.shape[1], len(columns), "X")
+        check_width(X.shape[1], len(columns), "X")
         return X.set_axis(columns, axis=1)
     if isinstance(X, pd.DataFrame):
         keys = roles.id_col, roles.time_col

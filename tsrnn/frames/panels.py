@@ -329,7 +329,7 @@ class Panel:
     def check_same_columns(self, other: Panel) -> None:
         """Refuse a panel of other targets or covariates than these."""
         if self.kind in ("vector", "matrix"):
-            check_count(len(other.known), len(self.known), "X")
+            check_width(len(other.known), len(self.known), "X")
         ours, theirs = (panel.names or range(panel.n_targets) for panel in (self, other))
         for what, before, now in (
             ("The targets", list(ours), list(theirs)),
@@ -400,7 +400,7 @@ def _check_exact(keys: pd.Index, known: pd.Index, name: str) -> None:
         )
 
 
-def check_count(count: int, expected: int, name: str) -> None:
+def check_width(count: int, expected: int, name: str) -> None:
     """Refuse an array with another number of columns than the training data."""
     if count != expected:
         raise ValueError(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tsrnn.frames import missing
 from tsrnn.frames.leaks import check_no_leak
-from tsrnn.frames.panels import Panel, Roles, check_columns, check_count
+from tsrnn.frames.panels import Panel, Roles, check_columns, check_width
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
 from tsrnn.frames.text import check_text
 from tsrnn.frames.time_index import read_times
@@ -31,7 +31,7 @@ _TELLING = 4  # stamps tell a frequency
 _KEYS = ["id_col", "time_col"]  # parameters that name what tells rows apart
 
 
-def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Panel:
+def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None, calls: int = 2) -> Panel:
     """Check what a forecaster is to learn from.
 
     Parameters
@@ -46,6 +46,12 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
         What the columns are.
     sample_weight : array of shape (n_rows,), default=None
         Weight of each row, in the order of the input.
+    calls : int, default=2
+        Between this one and the line of the user's that warnings are to point at.
+
+    Returns
+    -------
+    Panel
 
     Raises
     ------
@@ -77,10 +83,12 @@ def read_training(X: Any, y: Any, roles: Roles, sample_weight: Any = None) -> Pa
     panel = replace(panel, past=past, static=static)
     _check_static(panel)
     check_no_leak(panel, beside=X is not None and y is not None)
-    check_text(panel)
+    check_text(panel, stacklevel=3 + calls)
     beside = X is not None and columns
     if panel.is_dated and beside and not isinstance(as_pandas(X), pd.DataFrame):
-        warn_undated("y has dates and X has none: X is matched with y row by row", stacklevel=4)
+        warn_undated(
+            "y has dates and X has none: X is matched with y row by row", stacklevel=2 + calls
+        )
     return panel
 
 
@@ -391,7 +399,7 @@ def _like_fitted(frame: Any, fitted: Any) -> pd.DataFrame | None:
             "them as well: predict(..., X_history=...)."
         )
     if isinstance(fitted.columns, pd.RangeIndex):
-        check_count(frame.shape[1], fitted.shape[1], "X_history")
+        check_width(frame.shape[1], fitted.shape[1], "X_history")
         return frame.set_axis(fitted.columns, axis=1)
     check_columns(frame.columns, fitted.columns, (), "history with X_history")
     return frame[list(fitted.columns)]

@@ -17,7 +17,7 @@ _DATES = re.compile(
 )
 
 
-def check_text(panel: Panel) -> None:
+def check_text(panel: Panel, stacklevel: int) -> None:
     """Refuse dates as text, warn of numbers as text: as categories they have no order.
 
     A column of pandas' dtype category is meant, and so is what never changes within a series, if
@@ -51,7 +51,7 @@ def check_text(panel: Panel) -> None:
             warnings.warn(
                 f"Column {label!r} of X holds numbers as text, {read}. Make numbers of them: "
                 f"X[{label!r}] = pd.to_numeric(X[{label!r}]); {as_they_are}",
-                stacklevel=5,
+                stacklevel=stacklevel,
             )
 
 
