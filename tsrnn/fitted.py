@@ -61,6 +61,18 @@ class FittedForecaster:
         UserWarning
             If the history has dates and the covariates in ``X`` are an array without: its rows are
             taken for the next ones.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from tsrnn import RNNForecaster
+        >>> days = pd.date_range("2024-01-01", periods=60, freq="D")
+        >>> y = pd.Series([5.0, 6.0, 6.0, 7.0, 9.0, 3.0] * 10, days, name="visitors")
+        >>> forecaster = RNNForecaster(horizon=3, max_epochs=1, random_state=0).fit(y)
+        >>> forecaster.predict().index
+        DatetimeIndex(['2024-03-01', '2024-03-02', '2024-03-03'], dtype='datetime64[us]', freq='D')
+        >>> forecaster.predict(history=y[:30]).index[0]
+        Timestamp('2024-01-31 00:00:00')
         """
         check_is_fitted(self)
         model, past, future = to_forecast(self, X, history, X_history)

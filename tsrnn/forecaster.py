@@ -381,6 +381,11 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         UserWarning
             If ``y`` has dates and the covariates are an array without: rows are then matched in
             the order they come. If a covariate holds numbers as text.
+
+        Examples
+        --------
+        >>> RNNForecaster(horizon=3, max_epochs=2).fit([5.0, 6.0, 9.0, 3.0] * 15).n_iter_
+        2
         """
         panel, model, random = self._prepare(X, y, sample_weight)
         warm = self.warm_start and hasattr(self, "_model")

@@ -32,6 +32,15 @@ def load(path: str | os.PathLike[str]) -> RNNForecaster:
         If there is no such file, or it cannot be read.
     ModelFileError
         If it is no file of tsrnn, of a newer one, cut short or damaged. A ValueError.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> forecaster = RNNForecaster(lookback=4, max_epochs=1).fit([5.0, 6.0, 9.0, 3.0] * 9)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     forecaster.save(folder + "/model.tsrnn")
+    ...     load(folder + "/model.tsrnn").lookback_
+    4
     """
     arrays, facts = read_model(path)
     forecaster = RNNForecaster()
