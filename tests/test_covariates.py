@@ -297,7 +297,9 @@ def test_an_unseen_category_of_a_history():
     forecaster = small(horizon=2).fit(past, daily())
     strange = past.copy()
     strange.iloc[57] = "rebuilt"
-    with pytest.raises(ValueError, match=says("row -3 of the series", "'rebuilt'", "'kind'")):
+    with pytest.raises(
+        ValueError, match=says("row -3 (from the end) of the series", "'rebuilt'", "'kind'")
+    ):
         forecaster.predict(ahead[:2], history=daily(), X_history=strange)
 
 

@@ -168,7 +168,9 @@ def test_rows_in_the_place_of_quantiles_are_not_printed():
 @pytest.mark.parametrize(("factor", "size"), [(-1, "-"), (1e9, "2.")])
 def test_what_is_no_count_is_found(factor, size):
     frame = daily_frame().assign(b=lambda frame: factor * frame["b"])
-    with pytest.raises(ValueError, match=says(f"row -60 of the series, column 'b', holds {size}")):
+    with pytest.raises(
+        ValueError, match=says(f"row -60 (from the end) of the series, column 'b', holds {size}")
+    ):
         small(loss="poisson").fit(frame)
 
 

@@ -34,7 +34,7 @@ class FittedForecaster:
             their time stamps (and series); they may go beyond ``horizon``, in blocks of which
             each is fed with the forecast before, and without covariates also begin later. Past
             covariates and targets in it are never read; static ones must be those of the series.
-            None: the next ``horizon`` steps.
+            What to forecast from is ``history``. None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None
             What to forecast from, of the same form and frequency as the training data, at least
             ``history_length_`` rows of each series; several columns of a frame, and levels of keys,

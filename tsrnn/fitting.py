@@ -268,6 +268,12 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
             f"deseasonalize={forecaster.deseasonalize} takes the season off by differences, and "
             f"loss={forecaster.loss!r} wants 0 to stay 0. Use another loss, or seasonal_lags."
         )
+    rows, season = int(panel.lengths.max()), forecaster.deseasonalize
+    if season is not None and rows < 2 * season:
+        raise ValueError(
+            f"deseasonalize={season} takes off what two seasons have in common: {2 * season} rows, "
+            f"and the longest series has {rows}. Use a shorter season, or None."
+        )
     if loss.units != "counts":
         return
     if forecaster.linear_skip:

@@ -166,7 +166,7 @@ class Panel:
     def where(self, row: int) -> str:
         """How messages say where a row stands: counted from the end of its series."""
         number = self.series_of(row)
-        return f"row {row - self.offsets[number + 1]} of {self.label(number)}"
+        return f"row {row - self.offsets[number + 1]} (from the end) of {self.label(number)}"
 
     def tail(self, rows: int) -> Panel:
         """The last rows of each series, as many as there are, in memory of their own."""

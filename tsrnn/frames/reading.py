@@ -396,7 +396,7 @@ def _like_fitted(frame: Any, fitted: Any) -> pd.DataFrame | None:
     if frame is None:
         raise ValueError(
             f"The forecaster was fitted with the covariates {list(fitted.columns)}; history needs "
-            "them as well: predict(..., X_history=...)."
+            "them as well, as columns of a long frame, or apart: predict(..., X_history=...)."
         )
     if isinstance(fitted.columns, pd.RangeIndex):
         check_width(frame.shape[1], fitted.shape[1], "X_history")
@@ -443,9 +443,11 @@ def check_step(panel: Panel, fitted: Panel, name: str, otherwise: str) -> None:
     business = [isinstance(line.rule, pd.offsets.BusinessDay) for line in (now, before)]
     like = 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE
     if not like or business[0] != business[1]:
+        days = " 00:00:00"  # which says nothing of whole ones
         raise ValueError(
-            f"{name} has a row every {step} ({now.step_name}); the forecaster was fitted on a row "
-            f"every {known} ({before.step_name}). Bring it to the same frequency first, "
+            f"{name} has a row every {str(step).removesuffix(days)} ({now.step_name}); the "
+            "forecaster was fitted on a row every "
+            f"{str(known).removesuffix(days)} ({before.step_name}). Bring it to the same frequency first, "
             f"{name}.resample(...), or {otherwise}."
         )
 

@@ -172,7 +172,9 @@ class Timeline(ABC):
         last, first = self.stamps(np.arange(2), np.full(2, number))
         if stamps[row] > last:
             raise ValueError(f"{where} is not on the frequency {self.step_name}. {end}")
-        advice = ""
+        advice = (
+            " For cross-validation there is TimeSeriesSplit: it tests on rows after the others."
+        )
         if isinstance(stamps, pd.RangeIndex) and stamps.start == 0:
             advice = (
                 " A fresh index from 0 cannot be told from that of the history; if these rows come "
