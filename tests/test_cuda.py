@@ -327,6 +327,16 @@ def numba_cuda(gpu):
     return cuda
 
 
+def test_a_fit_gives_the_memory_back(numba_cuda):
+    context = numba_cuda.current_context()
+    forecaster = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
+    free = context.get_memory_info().free
+    context.memory_manager.deallocations.clear()  # nothing waits to be freed
+    assert context.get_memory_info().free == free
+    forecaster.predict()
+    assert context.get_memory_info().free < free
+
+
 def test_a_device_that_cannot_be_used_is_none(numba_cuda, monkeypatch):
     """Another process has it for itself, or all of its memory."""
     from tsrnn.kernels.cuda import device

@@ -447,8 +447,8 @@ def check_step(panel: Panel, fitted: Panel, name: str, otherwise: str) -> None:
         raise ValueError(
             f"{name} has a row every {str(step).removesuffix(days)} ({now.step_name}); the "
             "forecaster was fitted on a row every "
-            f"{str(known).removesuffix(days)} ({before.step_name}). Bring it to the same frequency first, "
-            f"{name}.resample(...), or {otherwise}."
+            f"{str(known).removesuffix(days)} ({before.step_name}). Bring it to the same frequency "
+            f"first, {name}.resample(...), or {otherwise}."
         )
 
 
