@@ -77,6 +77,12 @@ def test_points_that_may_set_thousands_apart_are_refused(tmp_path):
         assert read_series(path, None, None, Dialect())[0].iloc[1] == float(other)
 
 
+def test_quarters_are_found(tmp_path):
+    series, notes = read(tmp_path, "t,v\n2000Q2,1\n2000Q3,2\n", None, None, Dialect())
+    assert series.index[1] == pd.Timestamp("2000-07-01")
+    assert notes == ["dates from column 't'", "target is column 'v'"]
+
+
 @pytest.mark.parametrize("value", ["1002.51", "1002", "1.002,51", "1,002.51", "2024"])
 def test_numbers_with_a_stray_text_are_no_dates(tmp_path, value):
     path = tmp_path / "series.csv"

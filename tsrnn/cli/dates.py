@@ -11,24 +11,30 @@ import pandas as pd
 from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.words import first_row
 
-__all__ = ["looks_like_dates", "read_dates"]
+__all__ = ["is_date", "looks_like_dates", "read_dates"]
 
 _NUMBER = r"[-+]?(\d+|\d{1,3}([.,]\d{3})+)([.,]\d+)?"
 _TIME = r"\d{1,2}:\d{2}.*"  # of the day, which pandas takes for one of today
 _DAY_AND_MONTH = r"(\d{1,2})[-./](\d{1,2})[-./]"
 _FORMAT = "--date-format says how they are written, such as %d.%m.%Y or %b %Y"
 _QUARTER = r"\d{4}-?Q[1-4]"
-_FIRST_YEAR = 1000  # pandas reads "may" and "10,5" as days of the year 1
+_FIRST_YEAR = 1000  # pandas reads "may 5" and "10,5" as days of the year 1
 
 
 def looks_like_dates(column: pd.Series, date_format: str | None) -> bool:
     """Whether a column of text begins with a date; a number or a time of the day is none."""
-    texts = column.dropna().head(1).str.strip()
-    if texts.empty:
-        return False
-    if date_format is None and re.fullmatch(f"{_NUMBER}|{_TIME}", str(texts.iloc[0])):
-        return False
-    date = _dates_where_any(texts, format=date_format).iloc[0]
+    return any(is_date(str(text), date_format) for text in column.dropna().head(1))
+
+
+def is_date(text: str, date_format: str | None) -> bool:
+    """Whether a text is a date; a number or a time of the day is none."""
+    text = text.strip()
+    if date_format is None:
+        if re.fullmatch(_QUARTER, text):
+            return True
+        if re.fullmatch(rf"{_NUMBER}|{_TIME}|\D*", text):
+            return False
+    date = _dates_where_any(pd.Series([text]), format=date_format).iloc[0]
     return not pd.isna(date) and date.year >= _FIRST_YEAR
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tsrnn.cli.dates import is_date
 from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.numbers import are_numbers
 from tsrnn.cli.words import counted, names
@@ -27,10 +28,6 @@ __all__ = ["UNNAMED", "read_table", "sep_hint"]
 
 UNNAMED = "Unnamed: "  # pandas' name, with its place, for a column without one
 
-_DATE = (
-    r"\s*(\d{4}-(0[1-9]|1[0-2])|\d{4}([-/.])\d{1,2}\3\d{1,2}|\d{1,2}([-/.])\d{1,2}\4\d{4})"
-    r"([ T].*)?"
-)
 _DAMAGED = (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _COMPRESSED = {".bz2", ".gz", ".tar", ".xz", ".zip", ".zst"}  # which pandas goes by
@@ -210,8 +207,10 @@ def _header(file: _File, named: Collection[str]) -> list[str]:
     if repeated:
         times = int((first == repeated[0]).sum())
         raise ValueError(f"{file.name}: its header names {repeated[0]!r} {times} times")
-    values = first.str.fullmatch(_DATE).astype(bool) | are_numbers(first, file.dialect)
-    if values.all() and not set(named) & set(first):
+    others = first[~are_numbers(first, file.dialect)]
+    if not set(named) & set(first) and all(
+        is_date(text, file.dialect.date_format) for text in others
+    ):
         raise ValueError(
             f"{file.name}: its first line holds {names(first)}, where it should name the columns, "
             "such as day,sales, above one row a step; if these are names, give one to --target"
