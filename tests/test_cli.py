@@ -17,6 +17,7 @@ from tsrnn import RNNForecaster
 from tsrnn.cli import main
 from tsrnn.cli.backtest import run_backtest
 from tsrnn.cli.report import report
+from tsrnn.kernels.cells import CELLS
 
 # --- what a forecast prints and writes ------------------------------------------------------------
 
@@ -389,6 +390,14 @@ def test_ctrl_c_while_a_network_learns(capsys, monkeypatch, tmp_path):
 
 
 # --- the other commands, and the process ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["forecast", "warmup"])
+def test_cells_are_those_of_the_kernels(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--cell", "transformer"])
+    choices = capsys.readouterr().err.partition("choose from")[2].partition(")")[0]
+    assert set(re.findall(r"\w+", choices)) == {name.split("_")[0] for name in CELLS}
 
 
 @pytest.mark.parametrize("command", [[], ["forecast"], ["warmup"], ["config"]])

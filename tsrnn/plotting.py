@@ -75,7 +75,12 @@ def plot_forecast(
 
 
 def picture_formats() -> list[str]:
-    """The file formats a picture can be written in, such as "png", "pdf" and "svg".
+    """The file formats a picture can be written in.
+
+    Returns
+    -------
+    list of str
+        What file names end in, without the dot, such as "png", "pdf" and "svg".
 
     Raises
     ------

@@ -21,6 +21,8 @@ import tsrnn
 
 __all__ = ["main"]
 
+_CELLS = ["rnn", "gru", "lstm"]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     warmup.add_argument(
         "--cell",
         nargs="+",
-        choices=["rnn", "gru", "lstm"],
+        choices=_CELLS,
         help="for these cells (default: all of them)",
     )
     warmup.add_argument(
@@ -225,9 +227,9 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
-        "network", "What is not given is as RNNForecaster has it by itself."
+        "network", "What is not given, but for the seed, is as RNNForecaster has it by itself."
     ).add_argument
-    add("--cell", choices=["rnn", "gru", "lstm"], help="kind of recurrent cell")
+    add("--cell", choices=_CELLS, help="kind of recurrent cell")
     add("--lookback", metavar="N", type=_whole(1), help="steps the network reads")
     add("--hidden-size", metavar="N", type=_whole(1), help="hidden units of each layer")
     add("--max-epochs", metavar="N", type=_whole(1), help="passes over the data at most")
@@ -236,7 +238,13 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         choices=["none", "last", "mean", "standard", "robust"],
         help="what is taken off each window, and what it is divided by",
     )
-    add("--random-state", metavar="N", type=_whole(0), default=0, help="seed (default: 0)")
+    add(
+        "--random-state",
+        metavar="N",
+        type=_whole(0),
+        default=0,
+        help="seed (default: 0: every run forecasts the same)",
+    )
     add("--verbose", action="store_true", help="show which fit is running, and how far")
 
 

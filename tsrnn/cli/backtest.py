@@ -56,6 +56,11 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     blocks : int
         How many blocks to hold out, at least 1.
 
+    Returns
+    -------
+    Backtest
+        The forecasts, the naive ones, and what came.
+
     Raises
     ------
     ValueError

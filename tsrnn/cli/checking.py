@@ -29,6 +29,11 @@ def with_all_steps(series: pd.Series, freq: str | None, missing: str) -> pd.Seri
     missing : str
         What the forecaster will do about missing values; "raise" refuses them here.
 
+    Returns
+    -------
+    Series
+        ``series`` itself where no step is missing.
+
     Raises
     ------
     ValueError

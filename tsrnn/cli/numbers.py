@@ -15,7 +15,7 @@ import pandas as pd
 from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.words import first_row
 
-__all__ = ["are_numbers", "not_a_number", "read_numbers"]
+__all__ = ["are_numbers", "column_numbers", "not_a_number"]
 
 _MINUS = "\u2212"  # as typesetters write it
 _BLANKS = " \u00a0\u2009\u202f"  # some of which break no line
@@ -34,7 +34,7 @@ _OTHER_MARKS: list[dict[str, Any]] = [
 ]
 
 
-def read_numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
+def column_numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
     """``column``, which is text, as numbers; NaN for missing values.
 
     Raises
@@ -42,7 +42,7 @@ def read_numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
     ValueError
         If a value is no number, or it takes ``--thousands`` or ``--decimal`` to say which one.
     """
-    numbers = _where_any(column, dialect)
+    numbers = _numbers_or_nan(column, dialect)
     if (numbers.isna() & column.notna()).any():
         raise ValueError(not_a_number(column, dialect))
     if dialect.sep == ";" and dialect.decimal is None and dialect.thousands is None:
@@ -52,7 +52,7 @@ def read_numbers(column: pd.Series, dialect: Dialect) -> np.ndarray:
 
 def are_numbers(column: pd.Series, dialect: Dialect) -> pd.Series:
     """Which values of ``column`` are numbers; missing ones are none."""
-    return _where_any(column, dialect).notna()
+    return _numbers_or_nan(column, dialect).notna()
 
 
 def not_a_number(column: pd.Series, dialect: Dialect) -> str:
@@ -70,7 +70,7 @@ def not_a_number(column: pd.Series, dialect: Dialect) -> str:
     return f"column {column.name!r}, {first_row(column, others)} is not a number{cure}"
 
 
-def _where_any(column: pd.Series, dialect: Dialect) -> pd.Series:
+def _numbers_or_nan(column: pd.Series, dialect: Dialect) -> pd.Series:
     """The numbers, and NaN for what is none."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     again = column.notna() if dialect.point == "," else column.notna() & numbers.isna()
@@ -139,7 +139,7 @@ def _readings(text: str, dialect: Dialect) -> Iterator[tuple[str, float]]:
             other = replace(dialect, **options)
         except ValueError:  # one mark for two purposes
             continue
-        number = _where_any(pd.Series([text]), other).iloc[0]
+        number = _numbers_or_nan(pd.Series([text]), other).iloc[0]
         if not np.isnan(number):
             yield " ".join(f"--{name} {_quoted(value)}" for name, value in options.items()), number
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tsrnn.cli.dates import looks_like_dates, read_dates
 from tsrnn.cli.dialect import Dialect
-from tsrnn.cli.numbers import are_numbers, not_a_number, read_numbers
+from tsrnn.cli.numbers import are_numbers, column_numbers, not_a_number
 from tsrnn.cli.table import UNNAMED, read_table, sep_hint
 from tsrnn.cli.words import names
 
@@ -71,7 +71,7 @@ def read_series(
         notes.append(f"target is column {target!r}")
     if times is not None:
         table = _without_empty_end(table)
-    values = read_numbers(table[target], dialect)
+    values = column_numbers(table[target], dialect)
     index: pd.Index
     if times is None:
         index = pd.RangeIndex(len(values), name="step")

@@ -28,6 +28,11 @@ def report(series: pd.Series, backtest: Backtest | None, forecast: pd.Series) ->
         Forecasts of its held-out end; None leaves the paragraph out.
     forecast : Series
         What follows ``series``.
+
+    Returns
+    -------
+    str
+        Without a line break at its end.
     """
     stamps = _stamps(series.index)
     paragraphs = [f"{series.name}: {counted(len(series), 'row')}, {stamps[0]} to {stamps[-1]}"]

@@ -248,6 +248,7 @@ def _rows(file: _File, header: list[str]) -> pd.DataFrame:
 
 def _check_no_blank_lines(file: _File, rows: int) -> None:
     """Refuse blank lines between those of a column: pandas skips them, but they may be values."""
+    # Two names, for one column: a separator at the end of each row makes an empty second field.
     lines = file.fields(skip_blank_lines=False, keep_default_na=False, names=[0, 1])[0].str.strip()
     there = np.flatnonzero(lines != "")
     between = lines[there[0] + 1 : there[-1] + 1]
