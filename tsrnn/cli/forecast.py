@@ -1,19 +1,18 @@
 """The command ``tsrnn forecast``: from a file to a forecast on the screen, in a file, in a picture.
 
-Output files are written beside their place and renamed into it, so that none is ever half there.
+Output files take the place of old ones only once they are whole.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 import pandas as pd
 
@@ -23,8 +22,10 @@ from tsrnn.cli.checking import with_all_steps
 from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.reading import read_series
 from tsrnn.cli.report import report
+from tsrnn.cli.table import COMPRESSIONS
 from tsrnn.cli.words import counted
 from tsrnn.datasets import load_air_passengers
+from tsrnn.persistence.replacing import check_replaceable, replacing
 from tsrnn.plotting import picture_formats, plot_forecast
 from tsrnn.training import InterruptionWarning
 
@@ -54,16 +55,16 @@ def run_forecast(args: argparse.Namespace) -> None:
         backtest = _backtest(args, series) if args.backtest else None
     if args.plot:
         figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
-        with _replacing(args.plot) as path:
-            figure.savefig(path)
+        with replacing(args.plot) as file:
+            figure.savefig(file, format=_picture_format(args.plot))
     text = report(series, backtest, forecast)
     if _is_stdout(args.out):  # for the next program, to which a report would be noise
         print(text, file=sys.stderr)
         _write(forecast, sys.stdout)
         return
     if args.out:
-        with _replacing(args.out) as path:
-            _write(forecast, path)
+        with replacing(args.out) as file:
+            _write(forecast, file, mode="wb", compression=_compression(args.out))
     print(text)
 
 
@@ -124,8 +125,23 @@ def _is_stdout(path: Path | None) -> bool:
     return str(path) == "-"
 
 
-def _write(forecast: pd.Series, where: Path | TextIO) -> None:
-    forecast.to_csv(where, header=[str(forecast.name)])
+def _write(forecast: pd.Series, file: IO[Any], **how: Any) -> None:
+    forecast.to_csv(file, header=[str(forecast.name)], **how)
+
+
+def _compression(path: Path) -> dict[str, str] | None:
+    """What pandas would take from the name of a file, for a file that it only gets open."""
+    *others, last = ["", *map(str.lower, path.suffixes)]
+    if others[-1:] == [".tar"] and last in (".bz2", ".gz", ".xz"):
+        return {"method": "tar", "mode": f"w:{last[1:]}", "archive_name": Path(path.stem).stem}
+    if last not in COMPRESSIONS:
+        return None
+    inside = {"archive_name": path.stem} if last in (".tar", ".zip") else {}
+    return {"method": COMPRESSIONS[last], **inside}
+
+
+def _picture_format(path: Path) -> str:
+    return path.suffix[1:].lower()
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
@@ -133,29 +149,12 @@ def _check_outputs(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.plot)):
         if path is args.out and _is_stdout(path):
             continue
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: there is no folder {path.parent}")
-        if not os.access(path.parent, os.W_OK):
-            raise ValueError(f"{path}: the folder {path.parent} may not be written to")
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{path} exists and is not a file")
+        check_replaceable(path)
         if args.file is not None and path.resolve() == args.file.resolve():
             raise ValueError(f"{path} is the series itself; write the result elsewhere")
     if args.out and args.plot and args.out.resolve() == args.plot.resolve():
         raise ValueError(f"--out and --plot both name {args.out}; give the picture another name")
     if args.plot:
         formats = picture_formats()
-        if args.plot.suffix[1:].lower() not in formats:
+        if _picture_format(args.plot) not in formats:
             raise ValueError(f"{args.plot}: a picture's name ends in .{', .'.join(formats)}")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside ``path``, which takes its name only once it is whole."""
-    path = path.resolve()
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

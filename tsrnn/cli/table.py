@@ -24,13 +24,20 @@ from tsrnn.cli.dialect import Dialect
 from tsrnn.cli.numbers import are_numbers
 from tsrnn.cli.words import counted, names
 
-__all__ = ["UNNAMED", "read_table", "sep_hint"]
+__all__ = ["COMPRESSIONS", "UNNAMED", "read_table", "sep_hint"]
 
+COMPRESSIONS = {  # as pandas names them, by the endings it goes by
+    ".bz2": "bz2",
+    ".gz": "gzip",
+    ".tar": "tar",
+    ".xz": "xz",
+    ".zip": "zip",
+    ".zst": "zstd",
+}
 UNNAMED = "Unnamed: "  # pandas' name, with its place, for a column without one
 
 _DAMAGED = (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
-_COMPRESSED = {".bz2", ".gz", ".tar", ".xz", ".zip", ".zst"}  # which pandas goes by
 _NO_TEXT = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -161,7 +168,7 @@ def _opened(path: Path, dialect: Dialect) -> _File:
     name = "the standard input" if str(path) == "-" else str(path)
     if path.is_file():
         with path.open("rb") as stream:
-            start = b"" if path.suffix.lower() in _COMPRESSED else stream.read(4)
+            start = b"" if path.suffix.lower() in COMPRESSIONS else stream.read(4)
         file = _File(name, lambda: path, dialect)
     else:
         contents = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()

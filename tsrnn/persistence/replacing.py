@@ -24,14 +24,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If there is no such folder, or what lies at `path` is write-protected or no ordinary file.
+        As :func:`check_replaceable`; or if the disk is full, for instance.
     """
-    mode = _mode(path)
+    mode = check_replaceable(path)
     target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            errno.ENOENT, f"There is no folder {target.parent} to save a file in", os.fspath(path)
-        )
     temporary = target.with_name(f".tsrnn-{secrets.token_hex(8)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
@@ -45,6 +41,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> int | None:
+    """Find out whether a file can be written at `path`, which may be before there is one to write.
+
+    Returns
+    -------
+    int or None
+        The permissions of the file that will be replaced; None if there is nothing.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or what lies at `path` is write-protected or no ordinary file.
+    """
+    mode, folder = _mode(path), Path(path).resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, f"There is no folder {folder} to save a file in", os.fspath(path)
+        )
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(
+            errno.EACCES, f"The folder {folder} may not be written to", os.fspath(path)
+        )
+    return mode
 
 
 def _mode(path: str | os.PathLike[str]) -> int | None:
