@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -238,22 +237,28 @@ def test_nothing_held_out_is_known(csv, capsys):
         (lambda table: table.iloc[:10], "The series is too short: 10 rows; "),
         (
             lambda table: table.drop([30, 40, 41, 42]),
-            "column 'when' has gaps: at step MS there should also be 2022-07-01, 2023-05-01, "
-            "2023-06-01, ... (4 missing in all); have them filled by --missing",
+            "There are gaps in column 'when': at frequency MS there should also be 2022-07-01 "
+            "00:00:00, 2023-05-01 00:00:00, 2023-06-01 00:00:00, ... (4 missing in all). "
+            "Have them filled by --missing ffill or interpolate, or name another step with --freq.",
         ),
         (
             lambda table: pd.concat([table, table.iloc[-2:]]),
-            "column 'when': 2024-11-01 stands in data rows 59 and 61 (2 repeated in all)",
+            "in column 'when', the first is 2024-11-01 00:00:00 in data rows [59, 61] (2 repeated "
+            "in all). A series has one row a date: of several in one file, take the rows of one.",
         ),
         (
             lambda table: table.iloc[::-1],
-            "column 'when', data row 2: 2024-11-01 comes after 2024-12-01; sort the rows by date",
+            "The time stamps of column 'when' must increase: data row 2 (2024-11-01 00:00:00) is "
+            "before data row 1 (2024-12-01 00:00:00). Sort the rows by date.",
         ),
         (
             lambda table: table.assign(when=table["when"] + pd.to_timedelta(table.index**2, "h")),
             "The time stamps of column 'when' are irregular: the step from data row 1",
         ),
-        (lambda table: table[:1], "column 'when': one date tells no step; --freq names it"),
+        (
+            lambda table: table[:1],
+            "column 'when' has one time stamp, which tells no frequency: --freq names the step.",
+        ),
         (
             lambda table: table.assign(sales=table["sales"].where(table.index < 58)),
             "column 'sales', data row 59 (2024-11-01): no value (2 of 60 rows); write a number, or",
@@ -279,13 +284,36 @@ def test_what_is_wrong_with_the_series(csv, capsys, tmp_path, change, message):
 @pytest.mark.parametrize(
     ("file", "freq", "message"),
     [
-        (["when", "sales"], "D", "has gaps: at step D there should also be 2020-01-02, "),
-        (["when", "sales"], "MS2", "freq='MS2' is no frequency that pandas knows"),
+        (
+            ["when", "sales"],
+            "D",
+            "is 31 days 00:00:00, but the frequency is D. --freq D does not fit; ",
+        ),
+        (["when", "sales"], "ME", "(2020-01-01 00:00:00) is not on it. --freq ME does not fit; "),
+        (["when", "sales"], "min", "but the frequency is min. --freq min does not fit; "),
         (["sales"], "MS", "--freq MS is the step of dates, and the rows have none"),
     ],
 )
 def test_a_step_that_is_not_that_of_the_dates(csv, capsys, file, freq, message):
     assert message in error_of(capsys, "forecast", csv(monthly()[file]), "--freq", freq)
+
+
+@pytest.mark.parametrize("freq", ["MS2", "-1D"])
+def test_what_is_no_step_at_all(csv, capsys, freq):
+    error = error_of(capsys, "forecast", csv(monthly()), f"--freq={freq}")
+    assert error.startswith(f"freq='{freq}' ")
+    assert "--freq" not in error
+
+
+def test_gaps_at_a_step_that_was_given(csv, capsys):
+    error = error_of(capsys, "forecast", csv(monthly().drop([30])), "--freq", "MS")
+    assert error.endswith("or give another step than --freq MS.")
+
+
+def test_far_too_fine_a_step(csv, capsys):
+    arguments = ["--freq", "min", "--missing", "ffill"]
+    error = error_of(capsys, "forecast", csv(monthly()), *arguments)
+    assert "more than 100 times as many. --freq min does not fit; without it, " in error
 
 
 def test_more_held_out_than_there_is(csv, capsys):
@@ -299,85 +327,6 @@ def test_more_held_out_than_there_is(csv, capsys):
 def test_too_little_left_to_fit_on(csv, capsys):
     error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "4", *SMALL)
     assert error.endswith("(60 rows, of which --backtest 4 with --horizon 12 holds out 48 rows)")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--out", "gone/forecast.csv"], "gone/forecast.csv: There is no folder "),
-        (["--out", "."], ".: Is a directory"),
-        (["--out", "/dev/null"], "/dev/null: Is no ordinary file, and is not replaced"),
-        (["--plot", "forecast.xyz"], "forecast.xyz: a picture's name ends in ."),
-        (["--plot", "forecast"], "forecast: a picture's name ends in ."),
-        (["--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png; give the"),
-    ],
-)
-def test_what_could_not_be_written_is_said_before_training(
-    csv, capsys, monkeypatch, tmp_path, options, message
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
-    assert error_of(capsys, "forecast", csv(monthly()), *options).startswith(message)
-
-
-def test_a_folder_that_may_not_be_written_to(csv, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
-    out = tmp_path / "forecast.csv"
-    error = error_of(capsys, "forecast", csv(monthly()), "--out", str(out))
-    assert error == f"{out}: The folder {tmp_path} may not be written to"
-
-
-def test_a_write_protected_file_is_refused_before_training(csv, capsys, tmp_path, monkeypatch):
-    out = tmp_path / "forecast.csv"
-    out.touch()
-    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != out)
-    monkeypatch.setattr(RNNForecaster, "fit", lambda *args: pytest.fail("trained first"))
-    error = error_of(capsys, "forecast", csv(monthly()), "--out", str(out))
-    assert error == f"{out}: Permission denied"
-
-
-def test_old_files_keep_their_permissions(csv, tmp_path):
-    out, plot = tmp_path / "forecast.csv", tmp_path / "forecast.svg"
-    for path in (out, plot):
-        path.touch()
-        path.chmod(0o600)
-    arguments = ["--backtest", "0", "--out", str(out), "--plot", str(plot), *SMALL]
-    assert main(["forecast", csv(monthly()), *arguments]) == 0
-    assert {path.stat().st_mode & 0o777 for path in (out, plot)} == {0o600}
-    assert out.read_text().startswith("when,sales")
-    assert "<svg" in plot.read_text()
-
-
-@pytest.mark.parametrize("ending", ["gz", "BZ2", "xz", "zip", "tar", "tar.gz", "tar.xz"])
-def test_out_may_be_compressed(csv, tmp_path, ending):
-    plain, out = tmp_path / "forecast.csv", tmp_path / f"forecast.csv.{ending}"
-    for path in (plain, out):
-        arguments = ["--backtest", "0", "--out", str(path), *SMALL]
-        assert main(["forecast", csv(monthly()), *arguments]) == 0
-    pd.testing.assert_frame_equal(pd.read_csv(out), pd.read_csv(plain))
-    if ending == "zip":
-        assert zipfile.ZipFile(out).namelist() == ["forecast.csv"]
-
-
-def test_the_input_is_not_overwritten(csv, capsys):
-    path = csv(monthly())
-    assert "is the series itself" in error_of(capsys, "forecast", path, "--out", path)
-
-
-def test_a_write_that_fails_leaves_the_old_file(csv, capsys, tmp_path, monkeypatch):
-    old = tmp_path / "forecast.csv"
-    old.write_text("as it was")
-
-    def half(self, file, **options):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pd.Series, "to_csv", half)
-    error = error_of(capsys, "forecast", *SMALL, "--out", str(old))
-    assert error.endswith("No space left on device")
-    assert old.read_text() == "as it was"
-    assert list(tmp_path.iterdir()) == [old]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -13,7 +11,6 @@ from tsrnn.frames.time_index import read_times
 
 __all__ = ["with_all_steps"]
 
-_SHOWN = 3  # dates that a message lists
 _FILL = "--missing ffill or interpolate"
 
 
@@ -32,7 +29,7 @@ def with_all_steps(series: pd.Series, freq: str | None, missing: str) -> pd.Seri
     Returns
     -------
     Series
-        ``series`` itself where no step is missing.
+        ``series``, longer by the steps that were missing.
 
     Raises
     ------
@@ -42,7 +39,6 @@ def with_all_steps(series: pd.Series, freq: str | None, missing: str) -> pd.Seri
     """
     _check_values(series, missing)
     if isinstance(series.index, pd.DatetimeIndex):
-        _check_order(series.index)
         return series.reindex(_all_steps(series.index, freq, missing))
     if freq is not None:
         raise ValueError(f"--freq {freq} is the step of dates, and the rows have none")
@@ -70,48 +66,36 @@ def _refuse(wrong: np.ndarray, what: str, cure: str, series: pd.Series) -> None:
         )
 
 
-def _check_order(dates: pd.DatetimeIndex) -> None:
-    repeated = dates.duplicated()
-    if repeated.any():
-        row = int(repeated.argmax())
-        first = int((dates == dates[row]).argmax())
-        raise ValueError(
-            f"column {dates.name!r}: {_written(dates[row])} stands in data rows {first + 1} and "
-            f"{row + 1} ({int(repeated.sum())} repeated in all); a series has one row a date, "
-            "so of several series in one file take the rows of one"
-        )
-    if not dates.is_monotonic_increasing:
-        row = int((dates[1:] < dates[:-1]).argmax())
-        raise ValueError(
-            f"column {dates.name!r}, data row {row + 2}: {_written(dates[row + 1])} comes after "
-            f"{_written(dates[row])}; sort the rows by date"
-        )
-
-
 def _all_steps(dates: pd.DatetimeIndex, freq: str | None, missing: str) -> pd.Index:
     """The dates, and those that are missing between them."""
-    place = f"column {dates.name!r}"
-    if len(dates) == 1 and freq is None:
-        raise ValueError(f"{place}: one date tells no step; --freq names it")
-    rows = Rows(place, dates, np.array([0, len(dates)]), word="data row", first_row=1)
-    try:
-        timeline, numbers = read_times(rows, freq, gaps=True)
-    except ValueError as error:
-        problem = re.split(" Bring them| Pass the right", str(error))[0]  # what a program would do
-        raise ValueError(f"{problem} --freq names the step") from error
+    rows = Rows(
+        f"column {dates.name!r}",
+        dates,
+        np.array([0, len(dates)]),
+        word="data row",
+        first_row=1,
+        cures=_cures(freq),
+    )
+    timeline, numbers = read_times(rows, freq, gaps=missing != "raise")
     if numbers is None:
         return dates
     steps = np.arange(numbers[-1] + 1)
-    stamps = timeline.stamps(steps, np.zeros_like(steps))
-    if missing == "raise":
-        absent = stamps.difference(dates)
-        more = ", ..." if len(absent) > _SHOWN else ""
-        raise ValueError(
-            f"{place} has gaps: at step {timeline.step_name} there should also be "
-            f"{', '.join(map(_written, absent[:_SHOWN]))}{more} ({len(absent)} missing in all); "
-            f"have them filled by {_FILL}, or name another step with --freq"
-        )
-    return stamps
+    return timeline.stamps(steps, np.zeros_like(steps))
+
+
+def _cures(freq: str | None) -> dict[str, str]:
+    """What to do about dates, at a shell."""
+    if freq is None:
+        step, other = "--freq names the step.", "name another step with --freq"
+    else:
+        step = f"--freq {freq} does not fit; without it, the step is read off the dates."
+        other = f"give another step than --freq {freq}"
+    return {
+        "repeated": "A series has one row a date: of several in one file, take the rows of one.",
+        "unsorted": "Sort the rows by date.",
+        "gaps": f"Have them filled by {_FILL}, or {other}.",
+        "step": step,
+    }
 
 
 def _written(date: object) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ class Rows:
         What messages call a row.
     first_row : int
         What they call the first one.
+    cures : mapping of str to str
+        What they advise instead of code, to who writes none: about stamps that are "repeated",
+        "unsorted", missing ("gaps") or off the "step".
     """
 
     name: str
@@ -47,6 +51,7 @@ class Rows:
     table: str = ""
     word: str = "row"
     first_row: int = 0
+    cures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lengths(self) -> np.ndarray:

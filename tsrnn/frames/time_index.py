@@ -134,10 +134,11 @@ def _numbers_with_gaps(timeline: Timeline, rows: Rows, allowed: bool) -> np.ndar
         raise _uneven(timeline.select([bad]), numbers[part], rows, bad)
     steps = int((numbers[rows.offsets[1:] - 1] + 1).sum())
     if steps > _MOST_STEPS * len(numbers):
+        cure = rows.cures.get("step", "Pass the right frequency with freq=...")
         raise ValueError(
             f"{rows.name} has {len(numbers)} rows, but there are {steps} steps of "
             f"{timeline.step_name} between the first and the last of each series, more than "
-            f"{_MOST_STEPS} times as many. Pass the right frequency with freq=..."
+            f"{_MOST_STEPS} times as many. {cure}"
         )
     return numbers
 
@@ -180,9 +181,8 @@ def _date_rules(rows: Rows, freq: Any, hint: Rule | None) -> Iterator[pd.offsets
     longest = rows.part(int(np.argmax(rows.lengths)))
     if len(longest) == 1 and longest.freq is None:
         one = "one time stamp" if rows.ids is None else "one time stamp in each series"
-        raise ValueError(
-            f"{rows.name} has {one}, which tells no frequency: pass one, such as freq='D'."
-        )
+        cure = rows.cures.get("step", "pass one, such as freq='D'.")
+        raise ValueError(f"{rows.name} has {one}, which tells no frequency: {cure}")
     for number in np.argsort(-rows.lengths, kind="stable")[:_ASKED]:
         for step in _steps_of(rows.part(number)[:_HEAD]):
             kind = type(step), step  # pandas 2 takes a day for the same as 24 hours
@@ -317,15 +317,18 @@ def _check_order(rows: Rows) -> None:
         same = [
             rows.input_row(first + row) for row in np.flatnonzero(index == stamp)[:_SHOWN].tolist()
         ]
+        code = f"Keep one row for each, for example {rows.once}.{_clocks_changed(index[repeated])}"
         raise ValueError(
-            f"There are duplicate time stamps in {name}, the first is {stamp} in rows "
-            f"{sorted(same)} ({int(repeated.sum())} repeated in all). Keep one row for each, for "
-            f"example {rows.once}.{_clocks_changed(index[repeated])}"
+            f"There are duplicate time stamps in {name}, the first is {stamp} in {rows.word}s "
+            f"{sorted(same)} ({int(repeated.sum())} repeated in all). "
+            f"{rows.cures.get('repeated', code)}"
         )
     row = int(np.argmax(back)) + 1
+    place, before = (rows.input_row(first + number) for number in (row, row - 1))
     raise ValueError(
-        f"The time stamps of {name} must increase: row {row} ({index[row]}) is before row "
-        f"{row - 1} ({index[row - 1]}). Sort first: {name}.sort_index()."
+        f"The time stamps of {name} must increase: {rows.word} {place} ({index[row]}) is before "
+        f"{rows.word} {before} ({index[row - 1]}). "
+        f"{rows.cures.get('unsorted', f'Sort first: {name}.sort_index().')}"
     )
 
 
@@ -334,16 +337,14 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     name, step, index = rows.label(series), timeline.step_name, rows.part(series)
     off, jumps = numbers < 0, np.flatnonzero(np.diff(numbers) != 1)
     if not off.any() and 2 * jumps.size < numbers.size:
-        code = _inserting(timeline, index, rows.table) if rows.table else ""
-        named = "; if they have another frequency, name it by freq"
-        named *= isinstance(index, pd.DatetimeIndex)
-        return _gaps(timeline, numbers, jumps, name, (code, named))
+        return _gaps(timeline, numbers, rows, series)
     row = int(np.argmax(off)) if off.any() else int(jumps[0]) + 1
     place = rows.input_row(int(rows.offsets[series]) + row)
     if row == 0:
+        cure = f" {rows.cures['step']}" if "step" in rows.cures else ""
         return ValueError(
             f"The time stamps of {name} do not follow frequency {step}: {rows.word} {place} "
-            f"({index[0]}) is not on it."
+            f"({index[0]}) is not on it.{cure}"
         )
     before = rows.input_row(int(rows.offsets[series]) + row - 1)
     span = ticks_of(index)[row] - ticks_of(index)[row - 1]
@@ -355,7 +356,7 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     return ValueError(
         f"The time stamps of {name} are irregular: the step from {rows.word} {before} "
         f"({index[row - 1]}) to {rows.word} {place} ({index[row]}) is {span}, but the frequency is "
-        f"{step}. Bring them to a constant step first{code}."
+        f"{step}. {rows.cures.get('step', f'Bring them to a constant step first{code}.')}"
     )
 
 
@@ -372,11 +373,17 @@ def _inserting(timeline: Timeline, index: pd.Index, table: str) -> str:
     return f" with {table}.reindex({whole}{f'[::{every}]' if every > 1 else ''})"
 
 
-def _gaps(
-    timeline: Timeline, numbers: np.ndarray, jumps: np.ndarray, name: str, advice: tuple[str, str]
-) -> ValueError:
-    """The error for stamps that are missing; `advice` is how to insert them, or whether to."""
-    code, named = advice
+def _gaps(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) -> ValueError:
+    """The error for stamps that are missing."""
+    index, jumps = rows.part(series), np.flatnonzero(np.diff(numbers) != 1)
+    inserting = _inserting(timeline, index, rows.table) if rows.table else ""
+    named = "; if they have another frequency, name it by freq"
+    named *= isinstance(index, pd.DatetimeIndex)
+    code = (
+        f"Insert them{inserting} and fill in their values, or have both done by "
+        f'missing="ffill", "interpolate" or "mask"{named}.'
+        f"{_clocks_changed(timeline.stamps(numbers[jumps] + 1, np.zeros_like(jumps)))}"
+    )
     shown = [
         np.arange(numbers[i] + 1, min(numbers[i + 1], numbers[i] + 1 + _SHOWN))
         for i in jumps[:_SHOWN]
@@ -386,10 +393,8 @@ def _gaps(
     count = int(numbers[-1]) + 1 - len(numbers)
     more = ", ..." if count > len(missing) else ""
     return ValueError(
-        f"There are gaps in {name}: at frequency {timeline.step_name} there should also be "
-        f"{listed}{more} ({count} missing in all). Insert them{code} and fill in their values, or "
-        f'have both done by missing="ffill", "interpolate" or "mask"{named}.'
-        f"{_clocks_changed(timeline.stamps(numbers[jumps] + 1, np.zeros_like(jumps)))}"
+        f"There are gaps in {rows.label(series)}: at frequency {timeline.step_name} there should "
+        f"also be {listed}{more} ({count} missing in all). {rows.cures.get('gaps', code)}"
     )
 
 
