@@ -107,8 +107,8 @@ def test_verbose_says_which_fit_is_running(csv, capsys):
     assert main(["forecast", csv(monthly()), *arguments]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if "note" in line]
     assert said == [
-        "tsrnn: note: the fit for the forecast, on all 60 rows",
         "tsrnn: note: the fit for the backtest, without the last 12 rows",
+        "tsrnn: note: the fit for the forecast, on all 60 rows",
     ]
 
 
@@ -220,6 +220,7 @@ def test_a_block_is_forecast_from_nothing_behind_its_beginning():
     assert backtest.naive[-1] == y.iloc[103]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_nothing_held_out_is_known(csv, capsys):
     table = trading_days().iloc[:-1].reset_index()
     arguments = ["--missing", "ffill", "--horizon", "1", "--lookback", "5"]
@@ -234,7 +235,7 @@ def test_nothing_held_out_is_known(csv, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.iloc[:10], "The series is too short: 10 rows; "),
+        (lambda table: table.iloc[:20], "The series is too short: 8 rows; "),
         (
             lambda table: table.drop([30, 40, 41, 42]),
             "There are gaps in column 'when': at frequency MS there should also be 2022-07-01 "
@@ -316,14 +317,22 @@ def test_far_too_fine_a_step(csv, capsys):
     assert "more than 100 times as many. --freq min does not fit; without it, " in error
 
 
+@pytest.fixture
+def untrained(monkeypatch):
+    """Nothing is trained meanwhile."""
+    monkeypatch.setattr("tsrnn.training.Trainer._epoch", lambda *args: pytest.fail("trained first"))
+
+
+@pytest.mark.usefixtures("untrained")
 def test_more_held_out_than_there_is(csv, capsys):
     error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "5", *SMALL)
     assert error == (
         "60 rows; --backtest 5 with --horizon 12 holds out 60 rows, which leaves none to fit on; "
-        "--backtest 0 leaves this out"
+        "a smaller --horizon holds out fewer, --backtest 0 none"
     )
 
 
+@pytest.mark.usefixtures("untrained")
 def test_too_little_left_to_fit_on(csv, capsys):
     error = error_of(capsys, "forecast", csv(monthly()), "--backtest", "4", *SMALL)
     assert error.endswith("(60 rows, of which --backtest 4 with --horizon 12 holds out 48 rows)")

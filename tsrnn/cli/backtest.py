@@ -73,8 +73,8 @@ def run_backtest(forecaster: RNNForecaster, series: pd.Series, blocks: int) -> B
     held_out = f"{options} holds out {counted(blocks * horizon, 'row')}"
     if before < 1:
         raise ValueError(
-            f"{counted(rows, 'row')}; {held_out}, which leaves none to fit on; --backtest 0 leaves "
-            "this out"
+            f"{counted(rows, 'row')}; {held_out}, which leaves none to fit on; a smaller --horizon "
+            "holds out fewer, --backtest 0 none"
         )
     if series.iloc[before:].isna().all():
         raise ValueError(f"{held_out}, without any value; --backtest 0 leaves this out")

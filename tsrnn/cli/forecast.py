@@ -49,10 +49,11 @@ def run_forecast(args: argparse.Namespace) -> None:
     _check_outputs(args)
     series = _series(args)
     with _ended_by_ctrl_c():
+        # The backtest has fewer rows to fit on: if these are too few, that is said at once.
+        backtest = _backtest(args, series) if args.backtest else None
         if args.verbose:
             _note(f"the fit for the forecast, on all {counted(len(series), 'row')}")
         forecast = _forecaster(args).fit(series).predict()
-        backtest = _backtest(args, series) if args.backtest else None
     if args.plot:
         figure = plot_forecast(series, forecast, backtest.forecasts if backtest else ())
         with replacing(args.plot) as file:
