@@ -82,6 +82,7 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
         ("t,v\n2024-01-01,1\n,2\n", ["--time", "t"], "'t', data row 2: '' is not a date"),
         ("t,v\n2024-01-01,1\nsoon,2\n", [], "'t', data row 2: 'soon' does not read as a date"),
         ("t,v\n,1\n2024-01-01,2\n", [], "'t', data row 1: '' is not a date"),
+        ("t,v\n2024-01-01,1\n01.02.24,2\n", [], "row 2: '01.02.24' does not read as a date; --da"),
         ("t,v\n01.01.24,1\n01.02.24,2\n", [], "row 2: '01.02.24' begins with the day or with the"),
         ("t,v\n1.2.24,1\n", ["--date-format", "%Y"], "no column has dates as in --date-format %Y"),
         ("t,v\n1,1\n2,2\n", ["--time", "t"], "'t', data row 1: '1' is a number, not a date"),

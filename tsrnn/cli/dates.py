@@ -94,6 +94,9 @@ def _check_no_number(column: pd.Series, place: str) -> None:
 
 def _day_first(column: pd.Series, place: str) -> bool:
     """Whether dates such as 01.02.2024 begin with the day; refused where no row tells."""
+    # All are to be written as the first is: of other forms, not every row has to be looked at.
+    if not column.dropna().head(1).str.match(_DAY_AND_MONTH).any():
+        return False
     parts = column.str.extract(f"^{_DAY_AND_MONTH}").astype(float)  # NaN: written in another way
     if (parts > 12).any(axis=None):
         return bool((parts[0] > 12).any())
