@@ -5,6 +5,7 @@
 In it blocks run at the same time, and a race fails (see ``blocks_at_once``).
 """
 
+import gc
 import multiprocessing
 
 import numpy as np
@@ -327,11 +328,15 @@ def numba_cuda(gpu):
     return cuda
 
 
-def test_a_fit_gives_the_memory_back(numba_cuda):
+def test_a_fit_gives_the_memory_back(numba_cuda, monkeypatch):
+    from numba.cuda.core import config
+
+    monkeypatch.setattr(config, "CUDA_DEALLOCS_COUNT", 1000)  # that may wait to be freed
     context = numba_cuda.current_context()
     forecaster = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
     free = context.get_memory_info().free
-    context.memory_manager.deallocations.clear()  # nothing waits to be freed
+    gc.collect()
+    context.memory_manager.deallocations.clear()
     assert context.get_memory_info().free == free
     forecaster.predict()
     assert context.get_memory_info().free < free

@@ -6,6 +6,7 @@ kernels are the same; warps are narrow there, and equations run on NumPy's numbe
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import math
 import os
@@ -451,8 +452,12 @@ def clear(on_device: Any, size: int) -> None:
 
 
 def give_back() -> None:
-    """Memory that is not used any more: numba-cuda would keep it for a while."""
+    """Memory that is not used any more: numba-cuda would keep it for a while.
+
+    So would its compiler, in cycles of references to what called it.
+    """
     if not SIMULATED:
+        gc.collect()
         cuda.current_context().memory_manager.deallocations.clear()
 
 
