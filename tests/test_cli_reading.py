@@ -70,7 +70,7 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
             "'1.234,5' is not a number; --thousands . reads it as 1234.5",
         ),
         ('t,v\n2024-01,"$1,234.5"\n', [], "number; --unit '$' --thousands , reads it as 1234.5"),
-        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "start byte; --encoding names another, such as latin-1"),
+        ("t,gr\xf6\xdfe\n2024-01,5\n", [], "start byte; --encoding names another, such as cp1252"),
         ("t,v,w\n2024-01,1,2\n", [], "several columns hold numbers: 'v', 'w'; name one with"),
         ("s,t,v\n2024-01,2024-01,1\n", [], "several columns begin with a date: 's', 't'; name one"),
         ("t,v\n2024-01,1\n2024-02,x\n", ["--target", "v"], "'v', data row 2: 'x' is not a number"),

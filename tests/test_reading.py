@@ -77,6 +77,13 @@ def test_points_that_may_set_thousands_apart_are_refused(tmp_path):
         assert read_series(path, None, None, Dialect())[0].iloc[1] == float(other)
 
 
+@pytest.mark.parametrize(("name", "date"), [("date", "20240501"), ("Year", "2024"), ("id", "7")])
+def test_numbers_that_may_be_dates_are_pointed_out(tmp_path, name, date):
+    _, notes = read(tmp_path, f"{name},v\n{date},1\n", "v", None, Dialect())
+    hint = f"; if column {name!r} holds dates, --time {name} says so" if name != "id" else ""
+    assert notes == [f"no dates found: rows counted{hint}"]
+
+
 def test_quarters_are_found(tmp_path):
     series, notes = read(tmp_path, "t,v\n2000Q2,1\n2000Q3,2\n", None, None, Dialect())
     assert series.index[1] == pd.Timestamp("2000-07-01")

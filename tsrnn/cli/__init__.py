@@ -220,7 +220,7 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
         "be given several times",
     )
     add("--skip", metavar="N", type=_whole(0), help="leave out N lines above the header")
-    add("--encoding", metavar="NAME", type=_encoding, help="such as latin-1 (default: utf-8)")
+    add("--encoding", metavar="NAME", type=_encoding, help="such as cp1252 (default: utf-8)")
     add("--date-format", metavar="FORMAT", help="of the dates, such as %%d/%%m/%%Y")
     add("--tz", metavar="ZONE", type=_zone, help="convert dates with UTC offsets to this time zone")
 
@@ -280,7 +280,7 @@ def _encoding(text: str) -> str:
         "".encode(text)
     except LookupError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no encoding that Python knows, such as latin-1 or utf-16"
+            f"{text!r} is no encoding that Python knows, such as cp1252 or utf-16"
         ) from error
     return text
 

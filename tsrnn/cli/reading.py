@@ -19,6 +19,8 @@ from tsrnn.cli.words import names
 
 __all__ = ["read_series"]
 
+# Names of columns that may hold dates written as numbers
+_TIMES = ("date", "datetime", "day", "ds", "month", "time", "timestamp", "week", "year")
 _EXPLAINED = 3
 
 
@@ -63,7 +65,7 @@ def read_series(
         _check_column(table, times, "--time")
     else:
         times = _guess_times(table, target, dialect.date_format)
-        notes.append(f"dates from column {times!r}" if times else "no dates found: rows counted")
+        notes.append(f"dates from column {times!r}" if times else _no_dates(table, target))
     if target is not None:
         _check_column(table, target, "--target")
     else:
@@ -84,6 +86,13 @@ def _without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
     """Without last rows of separators alone, which spreadsheets write."""
     there = table.notna().any(axis=1).to_numpy().nonzero()[0]
     return table[: there[-1] + 1] if len(there) else table
+
+
+def _no_dates(table: pd.DataFrame, target: str | None) -> str:
+    """That rows are counted; numbers are dates only where that is said, as of 20240501 or 2024."""
+    called = [str(name) for name in table if str(name).lower() in _TIMES and name != target]
+    hint = f"; if column {called[0]!r} holds dates, --time {called[0]} says so" if called else ""
+    return f"no dates found: rows counted{hint}"
 
 
 def _check_column(table: pd.DataFrame, name: str, option: str) -> None:

@@ -142,7 +142,7 @@ def _explained(file: _File) -> Iterator[None]:
     except UnicodeError as error:
         raise ValueError(
             f"{file.name} is not written in {file.dialect.encoding or 'UTF-8'}: {error}; "
-            "--encoding names another, such as latin-1 or utf-16"
+            "--encoding names another, such as cp1252 (Windows) or utf-16"
         ) from error
     except pd.errors.EmptyDataError as error:
         below = f" below line {file.dialect.skip}" if file.dialect.skip else ""

@@ -352,11 +352,13 @@ def _uneven(timeline: Timeline, numbers: np.ndarray, rows: Rows, series: int) ->
     if isinstance(index, pd.DatetimeIndex):
         span = pd.Timedelta(span, index.unit)
         code = f", for example with {name}.resample(...).mean()" * (rows.ids is None)
-        code += ", or name the frequency by freq"
+        code += ", or pass the right frequency, freq=..."
+    of_all = " of all series" if rows.ids is not None else ""
+    cure = rows.cures.get("step", f"Bring them to a constant step first{code}.")
     return ValueError(
         f"The time stamps of {name} are irregular: the step from {rows.word} {before} "
-        f"({index[row - 1]}) to {rows.word} {place} ({index[row]}) is {span}, but the frequency is "
-        f"{step}. {rows.cures.get('step', f'Bring them to a constant step first{code}.')}"
+        f"({index[row - 1]}) to {rows.word} {place} ({index[row]}) is {span}, but the frequency"
+        f"{of_all} is {step}. {cure}"
     )
 
 
