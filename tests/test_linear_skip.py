@@ -246,7 +246,7 @@ def test_a_first_partial_fit_starts_there_too():
 
 def test_a_network_with_another_path_does_not_go_on():
     forecaster = small(linear_skip=True, warm_start=True).fit(daily())
-    with pytest.raises(ValueError, match="skip was 6, now 0"):
+    with pytest.raises(ValueError, match="linear_skip was True, now False"):
         forecaster.set_params(linear_skip=False).fit(daily())
 
 
