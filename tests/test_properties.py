@@ -79,7 +79,7 @@ def what_is_missing(rows, options):
     lookback = options.get("lookback", 6)
     block = horizon if options.get("strategy") != "recursive" else 1
     if lookback is None:
-        lookback = max(1, min(max(2 * horizon, 2), rows // 3, rows - horizon))
+        lookback = max(1, min(max(2 * horizon, 24), rows // 3, rows - horizon))
     windows = rows - lookback - block + 1
     if windows < 1:
         return [f"{rows} rows" if rows > 1 else "1 sample", f"need {lookback + block}"]
