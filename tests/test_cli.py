@@ -112,7 +112,7 @@ def test_verbose_says_which_fit_is_running(csv, capsys):
     ]
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default")  # as for a user: elsewhere in the tests they are errors
 def test_warnings_take_one_line(csv, capsys, monkeypatch):
     def warn(*args):
         warnings.warn("Something\nis odd.", UserWarning, stacklevel=1)

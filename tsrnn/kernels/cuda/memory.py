@@ -52,6 +52,8 @@ class Buffer:
 class Scratch(Buffer):
     """The same for programs, one at a time, each of which finds zeros when it takes over."""
 
+    _owner: Any = None
+
     def of(self, program: Any) -> Any:
         """As it was if no other program has had it since, else zeros."""
         if self._owner is not program:
@@ -64,8 +66,6 @@ class Scratch(Buffer):
         """Give it back."""
         super().release()
         self._owner = None
-
-    _owner: Any = None
 
 
 class _Part(NamedTuple):
