@@ -77,7 +77,7 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         forecaster._validate_params()
         model = _model_of(arrays, facts)
         forecaster._memory = _memory_of(arrays, facts, model.network)
-        forecaster._random = [_generator(state) for state in _listed(facts["random"])]
+        forecaster._random = [_generator(state) for state in facts["random"]]
         networks = len(model.network.engine.parameters)
         _check(len(forecaster._random) == networks, "the random generators")
         roles = Roles(**facts["roles"])
@@ -85,7 +85,7 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         names = facts["feature_names"]
     except _BROKEN as error:
         raise ModelFileError(f"holds no forecaster: {error!r}") from error
-    why = facts.get("why")
+    why = facts["why"]
     if why is not None:
         _check(type(why) is dict and {*map(type, why.values())} <= {str}, "the reasons")
         forecaster.why = why
@@ -117,22 +117,15 @@ def _savable(what: str, value: Any) -> Any:
 
 def _memory_of(arrays: dict[str, np.ndarray], facts: dict[str, Any], network: Network) -> Memory:
     values, steps = arrays["optimizer.memory"], np.array(facts["optimizer_step"])
-    name = facts.get("optimizer", facts["parameters"]["optimizer"])
+    name = facts["optimizer"]
     shape = (
         len(network.engine.parameters),
         max(OPTIMIZERS[name].memories, 1),
         network.architecture.n_trainable,
     )
-    if values.ndim == 1:  # the first files: one network's, padded for its machine
-        values, steps = values.reshape((*shape[:2], -1))[:, :, : shape[2]], steps.reshape(1)
     _check(steps.shape == shape[:1] and steps.dtype == np.int64, "the optimizer's steps")
     _check(values.shape == shape and values.dtype == network.dtype, "the optimizer's memory")
     return Memory(values, steps, name)
-
-
-def _listed(states: Any) -> list:
-    """The first files kept one state, not a list of one."""
-    return states if isinstance(states, list) else [states]
 
 
 def _generator(state: dict[str, Any]) -> np.random.Generator:
@@ -152,8 +145,7 @@ def _architecture_to_plain(architecture: Architecture) -> dict[str, Any]:
 
 def _model_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Model:
     network = _network_of(arrays, facts)
-    # Of the first files, the parameters say it: losses had no settings.
-    name, settings = facts.get("loss", [facts["parameters"].get("loss"), ()])
+    name, settings = facts["loss"]
     loss = LOSSES[name].of(levels_of(settings) if name == "quantile" else tuple(settings))
     _check(bool(np.isfinite(loss.settings).all()), "the loss")
     _check(loss.numbers == network.architecture.numbers, "the loss")
@@ -200,7 +192,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     plain = facts["architecture"]
     architecture = Architecture(**{**plain, "columns": Columns(**plain["columns"])})
     lookback, normalize, dtype = facts["network"]
-    n_members, n_series = facts.get("networks", [1, None])  # the first files: one
+    n_members, n_series = facts["networks"]
     columns = architecture.columns
     sizes = [*columns[:3], *columns.categories, *architecture[2:6]]
     sizes += [architecture.skip, architecture.segment, lookback, facts["horizon"]]
@@ -224,7 +216,7 @@ def _network_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Network
     parameters = {name[7:]: values for name, values in arrays.items() if name[:7] == "params."}
     held = sum(values.size for values in parameters.values())
     _check(architecture.n_parameters * math.prod(networks) == held, "the number of parameters")
-    device, precision = facts.get("machine", ["cpu", "ieee"])  # the first files
+    device, precision = facts["machine"]
     _check(device in ("cpu", "cuda") and precision in ("ieee", "tf32"), "the device")
     _check(precision == "ieee" or dtype == "float32", "the precision")
     settings = normalize, dtype, at_hand(device, precision), precision
