@@ -1,8 +1,8 @@
 """One configuration for each data set of accuracy.py, and how it was chosen.
 
 All were chosen on the end of the training part (``accuracy.py --validate``, or the same split with
-one seed), never on the test part, which was read once, or twice where it says so. Everything that
-is not named is a default.
+one seed), never on the test part, which was read once, or twice where it says so. What is not named
+is a default, but for normalize="standard" and linear_skip=False.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ SETTINGS: dict[str, Any] = {
     "horizon": HORIZON,
     "hidden_size": neural.HIDDEN,
     "linear_skip": True,
+    "normalize": "last",
+    "learning_rate": 1e-4,
     **ours.batches(BATCHES),
 }
 

@@ -188,12 +188,11 @@ def batches(count: int, batch_size: int = 32) -> dict[str, int]:
 
 
 def forecaster(seed: int = 0, **settings: Any) -> Any:
-    """An unfitted RNNForecaster on the CPU without early stopping, so that the work is known."""
+    """An unfitted RNNForecaster, a network alone unless it is asked for more, on the CPU."""
     from tsrnn import RNNForecaster
 
-    return RNNForecaster(
-        **{"early_stopping": False, "device": "cpu", "random_state": seed, **settings}
-    )
+    alone = {"linear_skip": False, "normalize": "standard"}
+    return RNNForecaster(**{**alone, "device": "cpu", "random_state": seed, **settings})
 
 
 class OfLogarithms:

@@ -14,6 +14,8 @@ SMALL: dict[str, Any] = {
     "hidden_size": 4,
     "max_epochs": 1,
     "windows_per_epoch": 64,
+    "linear_skip": False,  # which has tests of its own
+    "normalize": "standard",
     "random_state": 0,
 }
 

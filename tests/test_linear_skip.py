@@ -26,41 +26,79 @@ def network(normalize="standard", targets=2, lookback=LOOKBACK):
     return Network(architecture, lookback, normalize, "float64", "cpu")
 
 
-def with_a_loop(forecaster, y, starts, weights=None):
+def with_a_loop(forecaster, y, starts, season=1, weights=None):
     """Parameters of the path as scikit-learn finds them, window by window, step by step."""
+    found = [
+        corrections(*written_out(forecaster, y, starts, season, target, weights))
+        for target in range(y.shape[1])
+    ]
+    weight, bias = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    for step, place in enumerate(naive_places(forecaster.lookback, season)):
+        weight[step, :, place] += 1
+    return weight.reshape(-1, forecaster.lookback), bias.ravel()
+
+
+def naive_places(lookback, season):
+    """Where the value a season before each step stands, or the last one."""
+    season = season if season <= lookback else 1
+    return [(lookback + step) - season * (step // season + 1) for step in range(HORIZON)]
+
+
+def written_out(forecaster, y, starts, season, target, weights):
+    """What is read, how far steps lie from the naive forecast, and what each step counts."""
     normalize, lookback = forecaster.normalize, forecaster.lookback
-    weight, bias = [], []
-    for step in range(HORIZON):
-        for target in range(y.shape[1]):
-            x, ahead, count = [], [], []
-            for start in starts:
-                window, end = y[start : start + lookback, target], start + lookback
-                location = {"last": window[-1], None: 0, "robust": np.median(window)}
-                location = location.get(normalize, window.mean())
-                scale = {"standard": window.std()}.get(normalize, 1.0)
-                if normalize == "robust":
-                    scale = np.diff(np.quantile(window, [0.25, 0.75]))[0] / 1.349
-                x.append((window - location) / scale)
-                ahead.append((y[end + step, target] - location) / scale)
-                count.append(1.0 if weights is None else weights[end + step])
-            size = (np.square(x) * np.array(count)[:, None]).sum() / lookback
-            model = Ridge(linear.PENALTY * size).fit(x, ahead, count)
-            weight.append(model.coef_)
-            bias.append(model.intercept_)
-    return np.array(weight), np.array(bias)
+    x, errors, count = [], [], []
+    for start in starts:
+        window, end = y[start : start + lookback, target], start + lookback
+        location = {"last": window[-1], None: 0, "robust": np.median(window)}
+        location = location.get(normalize, window.mean())
+        scale = {"standard": window.std()}.get(normalize, 1.0)
+        if normalize == "robust":
+            scale = np.diff(np.quantile(window, [0.25, 0.75]))[0] / 1.349
+        naive = window[naive_places(lookback, season)]
+        x.append((window - location) / scale)
+        errors.append((y[end : end + HORIZON, target] - naive) / scale)
+        count.append(np.ones(HORIZON) if weights is None else weights[end : end + HORIZON])
+    return np.array(x), np.array(errors), np.array(count)
+
+
+def corrections(x, errors, count):
+    """Weights and biases for each step, with the penalty that generalised cross-validation has."""
+    penalty = min(linear.PENALTIES, key=lambda penalty: cross_validated(x, errors, count, penalty))
+    models = []
+    for step, wanted in enumerate(errors.T):
+        size = (np.square(x) * count[:, [step]]).sum() / x.shape[1]
+        models.append(Ridge(penalty * size).fit(x, wanted, count[:, step]))
+    return np.array([each.coef_ for each in models]), np.array([each.intercept_ for each in models])
+
+
+def cross_validated(x, errors, count, penalty):
+    """Squared errors by the square of the share of freedom that is left."""
+    weight = count.mean(axis=1)
+    size = (np.square(x) * weight[:, None]).sum() / x.shape[1]
+    model = Ridge(penalty * size).fit(x, errors, weight)
+    left = (np.square(model.predict(x) - errors) * weight[:, None]).sum()
+    deviations = (x - np.average(x, axis=0, weights=weight)) * np.sqrt(weight)[:, None]
+    hat = deviations @ np.linalg.solve(
+        deviations.T @ deviations + penalty * size * np.eye(x.shape[1]), deviations.T
+    )
+    share = (1 + np.trace(hat)) * np.sqrt(HORIZON) / weight.sum()
+    return left / (1 - share) ** 2 if share < 1 else np.inf
 
 
 # The solution
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("season", [1, 2, 5, LOOKBACK + 1])
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)
-def test_the_path_is_the_one_of_scikit_learn(normalize, weighted):
+def test_the_path_is_the_one_of_scikit_learn(normalize, season, weighted):
     random = np.random.default_rng(0)
     y, starts = random.normal(size=(80, 2)).cumsum(axis=0) * [1, 30], np.arange(3, 60, 2)
     weights = random.integers(0, 3, 80).astype(float) if weighted else None
     one = network(normalize)
-    found, wanted = linear.ridge(one, y, starts, weights), with_a_loop(one, y, starts, weights)
+    found = linear.ridge(one, y, starts, season, weights)
+    wanted = with_a_loop(one, y, starts, season, weights)
     for values, expected in zip(found, wanted, strict=True):
         np.testing.assert_allclose(values, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
@@ -68,10 +106,10 @@ def test_the_path_is_the_one_of_scikit_learn(normalize, weighted):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_how_many_windows_are_written_out_at_a_time_does_not_matter(monkeypatch, weighted):
     y, weights = wave(200, 2), np.arange(200.0) if weighted else None
-    whole = linear.ridge(network(), y, np.arange(190), weights)
+    whole = linear.ridge(network(), y, np.arange(190), weights=weights)
     monkeypatch.setattr(linear, "_CHUNK", 100)
     for values, expected in zip(
-        linear.ridge(network(), y, np.arange(190), weights), whole, strict=True
+        linear.ridge(network(), y, np.arange(190), weights=weights), whole, strict=True
     ):
         np.testing.assert_allclose(values, expected, rtol=1e-9)
 
@@ -80,10 +118,10 @@ def test_how_many_windows_are_written_out_at_a_time_does_not_matter(monkeypatch,
 def test_of_many_windows_an_even_part_is_taken(monkeypatch, weighted):
     """Not every seventh, whose first step is always the same one of the week."""
     y, starts, weights = wave(700, 2), np.arange(690), np.ones(700) if weighted else None
-    whole, _ = linear.ridge(network(), y, starts, weights)
+    whole, _ = linear.ridge(network(), y, starts, weights=weights)
     monkeypatch.setattr(linear, "MOST_WINDOWS", 100 * (3 if weighted else 1))
-    found, _ = linear.ridge(network(), y, starts, weights)
-    seventh, _ = linear.ridge(network(), y, starts[::7], weights)
+    found, _ = linear.ridge(network(), y, starts, weights=weights)
+    seventh, _ = linear.ridge(network(), y, starts[::7], weights=weights)
     assert np.abs(found - whole).max() < np.abs(seventh - whole).max() / 3
 
 
@@ -92,7 +130,7 @@ def test_with_weights_four_windows_a_lag_are_taken_at_least(monkeypatch):
     parts = []
     for most in (HORIZON, 4 * LOOKBACK * HORIZON):
         monkeypatch.setattr(linear, "MOST_WINDOWS", most)
-        parts.append(linear.ridge(network(), y, starts, weights)[0])
+        parts.append(linear.ridge(network(), y, starts, weights=weights)[0])
     np.testing.assert_array_equal(*parts)
 
 
@@ -129,14 +167,14 @@ def test_a_series_that_hardly_moves_far_from_its_mean():
 
 
 def test_a_step_that_no_weight_speaks_of():
-    """The one row that counts is only ever forecast as the first step."""
+    """The one row that counts is only ever forecast as the first step; others are naive."""
     weights = np.zeros(20)
     weights[LOOKBACK] = 1
     forecaster = small(linear_skip=True, horizon=HORIZON, **STILL)
     forecaster.fit(wave(20), sample_weight=weights)
     skip = forecaster.params_["skip.weight"]
-    assert skip[0].any()
-    assert not skip[1:].any()
+    np.testing.assert_array_equal(skip[1:, -1], 1)
+    np.testing.assert_array_equal(skip[1:, :-1], 0)
 
 
 # Where training starts

@@ -120,7 +120,13 @@ def test_it_learns_the_seasons_of_a_real_series():
     y = load_air_passengers()[:-12]
     past, truth = y[:-12], y[-12:]
     forecaster = RNNForecaster(
-        lookback=36, horizon=12, segment_length=12, max_epochs=50, random_state=0
+        lookback=36,
+        horizon=12,
+        segment_length=12,
+        max_epochs=50,
+        linear_skip=False,
+        normalize="standard",
+        random_state=0,
     ).fit(past)
     assert forecaster.loss_curve_[-1] < 0.1 * forecaster.loss_curve_[0]
     assert mae(truth, forecaster.predict()) < 0.7 * mae(truth, seasonal_naive(past, 12, 12))

@@ -194,6 +194,7 @@ def test_an_epoch_has_as_many_forecasts_as_one_of_windows(learned_from):
 def test_a_forecast_of_1959_beats_the_seasonal_naive(options):
     settings = {"cell": "gru", "lookback": 24, "hidden_size": 32, "max_epochs": 120}
     settings |= {"normalize": "last", "learning_rate": 3e-3, "random_state": 0}
+    settings |= {"linear_skip": False}
     forecaster = RNNForecaster(supervision="sequence", horizon=12, **settings | options)
     before, year = AIRLINE[:-24], AIRLINE[-24:-12]
     found = mae(year, forecaster.fit(before).predict())

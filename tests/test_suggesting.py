@@ -139,15 +139,20 @@ def test_most_series_of_a_panel_tell_what_all_are_like():
 
 
 def test_segments_divide_the_horizon():
-    series = hours(60, np.sin(np.arange(24)))
+    series = hours(120, np.sin(np.arange(24)))
     lengths = {h: suggest(series, h).segment_length for h in (1, 3, 6, 17, 24, 29, 48, 96)}
     assert lengths == {1: None, 3: None, 6: 6, 17: 17, 24: 24, 29: None, 48: 24, 96: 24}
 
 
-def test_few_windows_are_standardised():
+def test_few_windows_are_not_read_in_segments():
     forecaster = suggest(load_air_passengers(), 12)
-    assert forecaster.normalize == "standard"
-    assert (forecaster.segment_length, forecaster.dropout) == (12, 0)
+    assert (forecaster.segment_length, forecaster.dropout) == (None, 0)
+    assert forecaster.linear_skip
+
+
+def test_a_season_is_read_of_few_rows_too():
+    assert suggest(load_air_passengers()[:30], 12).lookback == 12
+    assert RNNForecaster(horizon=12).fit(load_air_passengers()[:30]).lookback_ == 12
 
 
 def test_several_columns_are_series_of_one_network():

@@ -11,7 +11,6 @@ from tsrnn.frames import Panel
 from tsrnn.kernels import Architecture
 from tsrnn.linear import ridge
 from tsrnn.model import Model
-from tsrnn.network import Network
 from tsrnn.training import Examples
 from tsrnn.windows import (
     coverage,
@@ -139,12 +138,13 @@ def _starts_of(
     return training, validation
 
 
-def start_at_linear_model(network: Network, examples: Examples) -> None:
+def start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> None:
     """With a skip path, have an untrained network forecast what the linear model does."""
+    network, season = model.network, panel.season if model.season is None else 1
     if network.architecture.skip:
         series, weights = examples.series, examples.weights
         training = [windows_of(runs, examples.origins) for runs in examples.training]
-        network.start_at([ridge(network, series, starts, weights) for starts in training])
+        network.start_at([ridge(network, series, starts, season, weights) for starts in training])
 
 
 def _relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> np.ndarray:

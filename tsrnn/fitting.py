@@ -23,6 +23,7 @@ LARGEST_EPOCH = 2**27  # windows
 LARGEST_COUNT = 10**9  # beyond which likelihoods in single precision are noise
 _SHOWN = 3  # series that a message lists
 _UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
+_LONGEST_SKIP = 1024  # lookback whose linear model is solved for unasked
 
 
 def lead_of(forecaster: Any) -> int:
@@ -40,7 +41,7 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     rows = int(np.median(panel.lengths)) - lead_of(forecaster)
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
-    return segments_in(min(wanted, rows // 3, rows - horizon), segment)
+    return segments_in(min(wanted, max(rows // 3, panel.season), rows - horizon), segment)
 
 
 def segments_in(rows: int, segment: int) -> int:
@@ -163,7 +164,7 @@ def new_model(
     """
     encoder, architecture = plan_of(forecaster, panel, lookback)
     loss, counts = loss_of(forecaster), networks_of(forecaster, panel)
-    normalize = "size" if loss.units in ("size", "counts") else forecaster.normalize
+    normalize = "size" if loss.units in ("size", "counts") else _normalization(forecaster, panel)
     work = architecture, int(forecaster.batch_size), lookback
     device = choose_device(forecaster.device, *work)
     settings = normalize, forecaster.dtype, device, forecaster.precision
@@ -183,6 +184,14 @@ def plan_of(forecaster: Any, panel: Panel, lookback: int) -> tuple[CovariateEnco
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     counts = networks_of(forecaster, panel)
     return encoder, _architecture(forecaster, columns, lookback, loss, *counts)
+
+
+def _normalization(forecaster: Any, panel: Panel) -> str | None:
+    """What windows are freed from; series that share a network may differ in how much they vary."""
+    if forecaster.normalize != "auto":
+        return forecaster.normalize
+    one = panel.n_series * channels_of(forecaster, panel) == 1
+    return "last" if one or forecaster.pooling == "local" else "standard"
 
 
 def networks_of(forecaster: Any, panel: Panel) -> tuple[int, int | None]:
@@ -213,8 +222,8 @@ def following(forecaster: Any, panel: Panel) -> Model:
     network, loss = model.network.copy(), loss_of(forecaster)
     counts = networks_of(forecaster, panel)
     architecture = _architecture(forecaster, columns, network.lookback, loss, *counts)
-    model.check_same_network(architecture, int(forecaster.horizon), loss, *counts)
     check_units(forecaster, model)
+    model.check_same_network(architecture, int(forecaster.horizon), loss, *counts)
     _check_unchanged(forecaster, model)
     _check_fits(forecaster, loss, panel)
     model.check_same_series(panel)
@@ -244,7 +253,7 @@ def _check_unchanged(forecaster: Any, model: Model) -> None:
     now = {name: getattr(forecaster, name) for name in before}
     if now["lookback"] is None:
         del now["lookback"]
-    if model.loss.units in ("size", "counts"):
+    if now["normalize"] == "auto" or model.loss.units in ("size", "counts"):
         del now["normalize"]
     for name, value in now.items():
         if value != before[name]:
@@ -276,11 +285,11 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
         )
     if loss.units != "counts":
         return
-    if forecaster.linear_skip:
+    if forecaster.linear_skip not in (False, "auto"):
         raise ValueError(
             "linear_skip=True adds a linear forecast to what the network gives, and with "
             f"loss={forecaster.loss!r} that is no forecast yet: a mean, above 0, is made of it. "
-            "Use linear_skip=False, or another loss, such as 'gaussian' or 'student_t'."
+            "Use linear_skip='auto', or another loss, such as 'gaussian' or 'student_t'."
         )
     strange = (panel.targets < 0) | (panel.targets > LARGEST_COUNT)
     if strange.any():
@@ -319,7 +328,7 @@ def _architecture(
     n_members: int,
     n_series: int | None,
 ) -> Architecture:
-    cell = forecaster.cell
+    cell, skip = forecaster.cell, _skip_of(forecaster, lookback, loss)
     segment = int(forecaster.segment_length or 0)
     if forecaster.supervision == "sequence":
         _check_sequence(forecaster)
@@ -338,7 +347,7 @@ def _architecture(
         2 if forecaster.bidirectional else 1,
         block_of(forecaster),
         forecaster.strategy == "seq2seq" or segment > 0,
-        skip=lookback if forecaster.linear_skip else 0,
+        skip=skip,
         segment=segment,
         numbers=loss.numbers,
         lags=lags_of(forecaster),
@@ -347,14 +356,26 @@ def _architecture(
     networks = n_members * (n_series or 1)
     n_parameters = architecture.n_parameters * networks
     if n_parameters > LARGEST_NETWORK:
-        skip = f", linear_skip from lookback {lookback}" if forecaster.linear_skip else ""
+        path = f", linear_skip from lookback {lookback}" if skip else ""
         raise ValueError(
             f"The network would have {n_parameters:,} parameters "
             f"(hidden_size {forecaster.hidden_size}, num_layers {forecaster.num_layers}, horizon "
-            f"{forecaster.horizon}, {columns.targets} targets, {networks} networks{skip}); "
+            f"{forecaster.horizon}, {columns.targets} targets, {networks} networks{path}); "
             f"{LARGEST_NETWORK:,} is the most."
         )
     return architecture
+
+
+def _skip_of(forecaster: Any, lookback: int, loss: Loss) -> int:
+    """Steps that a linear path reads; 0 without one.
+
+    Unasked there is none that would be fed with its own forecasts step by step: it may grow so.
+    """
+    skip = forecaster.linear_skip
+    if skip == "auto":
+        possible = loss.units != "counts" and forecaster.strategy != "recursive"
+        skip = possible and lookback <= _LONGEST_SKIP
+    return lookback if skip else 0
 
 
 def _check_sequence(forecaster: Any) -> None:

@@ -43,10 +43,10 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     cell : {"lstm", "gru", "rnn"}, default="lstm"
         Long short-term memory, gated recurrent unit, or plain (Elman) recurrence.
     lookback : int, default=None
-        Steps that the network reads. None: two seasons, or twice the horizon if that is more; a
-        third of the series at most. The season follows from the frequency of the time index: 12
-        for months, 24 for hours, 7 for days, and so on. Where that tells none (arrays, lists,
-        numbered rows, years), 24 steps take the place of the two seasons.
+        Steps that the network reads. None: two seasons, or twice the horizon if that is more; but
+        at most a third of the series, or one season. The season follows from the frequency of the
+        time index: 12 for months, 24 for hours, 7 for days, and so on. Where that tells none
+        (arrays, lists, numbered rows, years), 24 steps take the place of the two seasons.
     horizon : int, default=1
         Steps that it forecasts.
     hidden_size : int, default=64
@@ -69,11 +69,12 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         the steps to come (Sutskever et al., 2014; Cho et al., 2014). With covariates known in
         advance, a step of "direct" depends on those of its own step in a linear way; a decoder
         reads them step by step, so that their effect may depend on anything.
-    linear_skip : bool, default=False
+    linear_skip : bool or "auto", default="auto"
         Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
-        LSTNet), least squares fixed before training, which starts there. It is hard to beat (Zeng
-        et al., 2023); ``early_stopping`` keeps it alone if the network does not improve on it. Not
-        for counts ("poisson", "negative_binomial").
+        LSTNet), fixed before training, which starts there: the seasonal naive forecast, corrected
+        as far as the data tell. It is hard to beat (Zeng et al., 2023); ``early_stopping`` keeps it
+        alone if the network does not improve on it. Counts ("poisson", "negative_binomial") cannot
+        have it. "auto": for other losses, unless recursive, up to a lookback of 1024.
     segment_length : int, default=None
         Read the window in segments of so many steps, each through a linear layer with ReLU, one
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
@@ -94,16 +95,16 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         Learn from one window a forecast; or run along the series, and learn from the forecasts
         after every step but the first ones (``burn_in``): nearly the work of two windows for as
         many forecasts as the lookback has steps. Where gaps or short series would so leave out more
-        than a tenth of all windows, runs are shorter. Forecasts near the ends of a series are in
-        fewer runs than others.
+        than a tenth of all windows, runs are shorter.
     burn_in : int, default=None
         Steps of such a run up to its first forecast, which as many others follow; at most the
         lookback, which is what None means. Half of it halves the work of a step of the optimizer,
         at the price of forecasts that are learned from less than the network will read.
-    normalize : {"last", "mean", "standard", "robust"} or None, default="standard"
+    normalize : {"auto", "last", "mean", "standard", "robust"} or None, default="auto"
         What each window is freed from, before the network sees it, and its forecast given back:
-        its last value; its mean; mean and standard deviation; median and interquartile range. The
-        series as a whole is always brought to mean 0 and standard deviation 1 first.
+        its last value; its mean; mean and standard deviation; median and interquartile range (the
+        whole series is always standardised first). "auto": "standard" for several series that one
+        network learns from, else "last".
     loss : {"mse", "mae", "huber", "logcosh", "smape", "mase", "quantile", "gaussian", \
             "student_t", "poisson", "negative_binomial"}, default="mse"
         What training makes small: the squared, absolute, Huber's or log-cosh error; the error
@@ -129,8 +130,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         Epochs, at most.
     windows_per_epoch : int, default=None
         Windows in an epoch: a random sample if there are more, several passes if there are fewer.
-        None: all windows once, but 1024 at least and 16384 at most; of runs along the series
-        (``supervision``) as many as have so many forecasts, but eight batches at least.
+        None: all windows once, 16384 at most, and without a linear path 1024 at least; of runs
+        along the series as many as have so many forecasts, but eight batches at least.
     clip_norm : float or None, default=1.0
         Longest gradient; longer ones are shortened to it (Pascanu et al., 2013).
     early_stopping : bool, default=False
@@ -190,8 +191,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         2023).
     pooling : {"global", "local"}, default="global"
         One network for all series of a panel; or one for each, which only learns from its own and
-        cannot forecast others. They are trained side by side as well. (For ``early_stopping``
-        all are validated on as many windows, shorter series on some of theirs repeatedly.)
+        cannot forecast others. They are trained side by side as well.
     verbose : int, default=0
         From 1 on, training shows on the standard error how far it is: a progress bar with the
         extra ``tsrnn[progress]``, a line after each epoch without.
@@ -248,13 +248,13 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         residual: bool = False,
         dropout: float = 0.0,
         strategy: str = "direct",
-        linear_skip: bool = False,
+        linear_skip: bool | str = "auto",
         segment_length: int | None = None,
         seasonal_lags: Any = None,
         deseasonalize: int | None = None,
         supervision: str = "window",
         burn_in: int | None = None,
-        normalize: str | None = "standard",
+        normalize: str | None = "auto",
         loss: str = "mse",
         quantiles: Any = (0.1, 0.5, 0.9),
         optimizer: str = "adam",
@@ -496,5 +496,5 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         """What to learn from; a new network with a skip path starts at the linear model of it."""
         examples = examples_of(self, model, panel, validate)
         if afresh:
-            start_at_linear_model(model.network, examples)
+            start_at_linear_model(model, panel, examples)
         return examples

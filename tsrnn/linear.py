@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import eigh, solve
 
 from tsrnn.blas import blas_on_one_thread
 from tsrnn.kernels import WindowSet
 from tsrnn.network import Network
 from tsrnn.windows import spread_out
 
-# Relative to the mean square of what is read.
-PENALTY = 1e-4
+# How much the weights may be held back, relative to the mean square of what is read.
+PENALTIES = 10.0 ** np.arange(-4, 3.5, 0.5)
 # More windows than this say hardly more about a straight line.
 MOST_WINDOWS = 2**18
 # Numbers of windows that are written out at a time.
@@ -21,10 +21,17 @@ _CHUNK = 1 << 20
 
 
 def ridge(
-    network: Network, series: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None
+    network: Network,
+    series: np.ndarray,
+    starts: np.ndarray,
+    season: int = 1,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge regression (Hoerl & Kennard, 1970) of each step of each target on its own last values.
+    """Ridge regression of each step of each target on its own last values.
 
+    Weights are held back from those of the seasonal naive forecast, not from 0 (Hoerl & Kennard,
+    1970), so what few windows tell becomes a correction of that forecast. How much is chosen by
+    generalised cross-validation (Golub, Heath & Wahba, 1979), alike for all steps of a target.
     Windows are normalised as the network's are, and never written out all at once: a few at a time
     are added to the normal equations.
 
@@ -36,6 +43,8 @@ def ridge(
     starts : ndarray of int64
         Of the windows. Of more than ``MOST_WINDOWS`` an even part is taken; with weights of more
         than that by the horizon, as there are equations for each of its steps.
+    season : int, default=1
+        Steps in a season; of one longer than the lookback, the last value takes its place.
     weights : ndarray, shape (rows,), default=None
         How much the forecast of each row counts. Every step then has equations of its own.
 
@@ -46,52 +55,106 @@ def ridge(
         Step by step, as the parameters ``skip.weight`` and ``skip.bias``.
     """
     horizon, targets = network.architecture.horizon, network.architecture.columns.targets
-    most, groups = MOST_WINDOWS, [list(range(horizon))]
+    lookback, steps, most = network.lookback, np.arange(horizon), MOST_WINDOWS
     if weights is not None:
-        most = max(most // horizon, 4 * network.lookback)
-        groups = [[step] for step in range(horizon)]
+        most = max(most // horizon, 4 * lookback)
     if len(starts) > most:
         starts = starts[spread_out(len(starts), most)]
     windows = network.windows(series, starts, weights)
-    weight = np.empty((horizon, targets, network.lookback))
-    bias = np.empty((horizon, targets))
+    naive = naive_places(lookback, horizon, season)
+    weight, bias = np.zeros((horizon, targets, lookback)), np.empty((horizon, targets))
+    weight[steps, :, naive] = 1
     with blas_on_one_thread():
         for target in range(targets):
-            for steps in groups:
-                equations = _normal_equations(windows, target, steps)
-                weight[steps, target], bias[steps, target] = _solution(*equations)
-    return weight.reshape(-1, network.lookback), bias.ravel()
+            alike = _equations(windows, target, steps, naive)
+            penalty, groups = _penalty(alike), [(steps, alike)]
+            if weights is not None:
+                each = np.split(steps, horizon)
+                groups = [(step, _equations(windows, target, step, naive)) for step in each]
+            for some, equations in groups:
+                correction, bias[some, target] = equations.solution(penalty)
+                weight[some, target] += correction
+    return weight.reshape(-1, lookback), bias.ravel()
 
 
-def _normal_equations(
-    windows: WindowSet, target: int, steps: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over windows of [x 1]^T [x 1] and of [x 1]^T y, weighted by the first of the steps."""
+def naive_places(lookback: int, horizon: int, season: int) -> np.ndarray:
+    """Where in a window the seasonal naive forecast of each step stands.
+
+    Examples
+    --------
+    >>> naive_places(lookback=5, horizon=4, season=3), naive_places(2, 4, season=3)
+    (array([2, 3, 4, 2]), array([1, 1, 1, 1]))
+    """
+    season = season if season <= lookback else 1
+    return lookback - season + np.arange(horizon) % season
+
+
+class Equations(NamedTuple):
+    """Sums over windows of products of x, what is read, and r, the naive forecast's errors.
+
+    Both are deviations from their means, so that no bias is held back.
+    """
+
+    windows: float
+    """How many, each weighted as the steps to come are on average."""
+    x: np.ndarray
+    """Mean, shape (lookback,)."""
+    r: np.ndarray
+    """Mean, shape (steps,)."""
+    size: float
+    """Sum of squares of x itself, of a step on average."""
+    xx: np.ndarray
+    xr: np.ndarray
+    """Shapes (lookback, lookback) and (lookback, steps)."""
+    rr: float
+    """Of all steps."""
+
+    def solution(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (steps, lookback) and biases (steps,) that correct the naive forecast."""
+        held = self.xx.copy()
+        held[np.diag_indices_from(held)] += penalty * (self.size or 1.0)  # all x are 0
+        weights = solve(held, self.xr, assume_a="pos")
+        return weights.T, self.r - self.x @ weights
+
+
+def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.ndarray) -> Equations:
     lookback = windows.steps
-    gram, moment = np.zeros((lookback + 1, lookback + 1)), np.zeros((lookback + 1, len(steps)))
-    ahead = lookback + np.asarray(steps)
+    ahead = lookback + steps
     rows = np.concatenate([np.arange(lookback), ahead])
+    products, squares = np.zeros((lookback + 1, len(rows) + 1)), 0.0  # of [x 1] and [x 1 r]; of r
     at_once = max(1, _CHUNK // len(rows))
     for first in range(0, len(windows), at_once):
         part = slice(first, first + at_once)
-        starts = windows.starts[part]
-        values = windows.series[starts[:, None] + rows, target].astype(np.float64)
+        starts = windows.starts[part, None]
+        values = windows.series[starts + rows, target].astype(np.float64)
         values -= windows.location[part, target, None]
         values *= windows.inverse_scale[part, target, None]
-        x = np.column_stack([values[:, :lookback], np.ones(len(values))])
-        weighted = x if windows.weights is None else x * windows.weights[starts + ahead[0], None]
-        gram += weighted.T @ x
-        moment += weighted.T @ values[:, lookback:]
-    return gram, moment
+        x, y = np.split(values, [lookback], axis=1)
+        both = np.column_stack([x, np.ones(len(x)), y - x[:, naive[steps]]])
+        weighted = both
+        if windows.weights is not None:
+            weighted = both * windows.weights[starts + ahead].mean(axis=1, keepdims=True)
+        products += weighted[:, : lookback + 1].T @ both
+        squares += np.vdot(weighted[:, lookback + 1 :], both[:, lookback + 1 :])
+    count = products[lookback, lookback]
+    mean = products[lookback] / (count or 1.0)  # none: all sums are 0
+    xx, xr = np.split(products[:lookback] - count * np.outer(mean[:lookback], mean), [lookback], 1)
+    size, r = np.trace(products[:, :lookback]) / lookback, mean[lookback + 1 :]
+    return Equations(count, mean[:lookback], r, size, xx, xr[:, 1:], squares - count * (r @ r))
 
 
-def _solution(gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (steps, lookback) and biases (steps,); the latter are not penalised."""
-    squares, total, products = gram[:-1, :-1], gram[-1, :-1], moment[:-1]
-    count = gram[-1, -1] or 1.0  # none: all sums are 0
-    size = np.trace(squares) / len(squares)
-    centred = squares - np.outer(total, total) / count
-    centred[np.diag_indices_from(centred)] += PENALTY * size or 1.0  # all x are 0
-    products = products - np.outer(total, moment[-1]) / count
-    weights = solve(centred, products, assume_a="pos")
-    return weights.T, (moment[-1] - total @ weights) / count
+def _penalty(equations: Equations) -> float:
+    """What generalised cross-validation chooses of ``PENALTIES``.
+
+    Windows overlap, and so do their forecasts: they count as fewer, by the root of the horizon.
+    """
+    windows = equations.windows / np.sqrt(len(equations.r))
+    values, vectors = eigh(equations.xx)
+    values = np.maximum(values, 0)[:, None]  # but for rounding they are
+    held = values + PENALTIES * (equations.size or 1.0)
+    along = np.square(vectors.T @ equations.xr).sum(axis=1, keepdims=True)
+    left = equations.rr - (along * (2 * held - values) / held**2).sum(axis=0)
+    free = 1 + (values / held).sum(axis=0)
+    usable = free < windows
+    scores = left[usable] / (1 - free[usable] / windows) ** 2
+    return float(PENALTIES[usable][np.argmin(scores)] if usable.any() else PENALTIES[-1])

@@ -171,16 +171,13 @@ def choices(
             "independent", f"one network learns from all {nature.n_targets} columns"
         )
     if units != "counts":
-        chosen |= _level(nature, segment is not None)
+        chosen |= _level(nature)
     chosen["loss"] = Choice("mae", "outliers weigh little")
     return chosen | _sizes(nature, segment is not None)
 
 
-def _level(nature: Nature, segments: bool) -> dict[str, Choice]:
-    """What windows are freed from, and whether a linear model is the place to start."""
-    if nature.windows < _FEW and segments:
-        why = "the safest with few windows to learn from"
-        return {"normalize": Choice("standard", why)}
+def _level(nature: Nature) -> dict[str, Choice]:
+    """What windows are freed from, and that a linear model is the place to start."""
     if nature.wanders:
         how, level = "last", "the last value"
     else:
@@ -196,11 +193,15 @@ def _level(nature: Nature, segments: bool) -> dict[str, Choice]:
 
 
 def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | None:
-    """The longest that divides the horizon, up to a season, and fits twice; None if too short."""
+    """The longest that divides the horizon, up to a season, and fits twice; None if too short.
+
+    Nor are there any for so few windows that they hardly correct the linear model.
+    """
     if "segment_length" in settled:
         return settled["segment_length"]
+    plain = nature.windows < _FEW or nature.weekly
     whole = settled.get("strategy", "direct") == "direct"
-    if nature.weekly or not whole or settled.get("supervision", "window") != "window":
+    if plain or not whole or settled.get("supervision", "window") != "window":
         return None
     lookback = settled.get("lookback") or 0  # of the length of some segments, too
     most = min(horizon, _room(nature, horizon) // 2)
@@ -213,8 +214,9 @@ def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | 
 
 
 def _room(nature: Nature, horizon: int) -> int:
-    """The longest lookback: as many windows are left to learn from."""
-    return max(1, (nature.length - horizon) // 2)
+    """The longest lookback: as many windows are left to learn from, but a season is read."""
+    rows = nature.length - horizon
+    return max(1, rows // 2, min(nature.season, rows))
 
 
 def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> Choice:
@@ -234,7 +236,7 @@ def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> 
     if steps < least:
         return Choice(least, f"burn_in reads {least} steps")
     if steps < wanted - unit:
-        why += f"; but half of what {length} rows leave at most"
+        why += f"; but at most half of what {length} rows leave, or one season"
     return Choice(steps, why)
 
 

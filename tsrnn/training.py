@@ -18,7 +18,8 @@ from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.schedules import SCHEDULES, Plateau
 from tsrnn.windows import spread_out
 
-# An epoch of a short series passes over it again and again, an epoch of a long one samples it.
+# An epoch of a long series samples it. One of a short series passes over it again and again, unless
+# the network starts at the linear model, which few windows hardly improve on.
 SHORTEST_EPOCH, LONGEST_EPOCH = 1024, 16384
 # Of runs along a short series, each of many forecasts.
 FEWEST_BATCHES = 8
@@ -149,7 +150,8 @@ class Trainer:
     ):
         self.network, self.engine, self.examples = network, network.engine, examples
         self.settings, self.epochs = settings, epochs or [settings.max_epochs] * len(random)
-        usual = min(max(*map(len, examples.training), SHORTEST_EPOCH), LONGEST_EPOCH)
+        least = 1 if network.architecture.skip else SHORTEST_EPOCH
+        usual = min(max(*map(len, examples.training), least), LONGEST_EPOCH)
         if examples.origins > 1:
             usual = max(-(-usual // examples.origins), FEWEST_BATCHES * settings.batch_size)
         self.windows_per_epoch = settings.windows_per_epoch or usual

@@ -235,7 +235,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--max-epochs", metavar="N", type=_whole(1), help="passes over the data at most")
     add(
         "--normalize",
-        choices=["none", "last", "mean", "standard", "robust"],
+        choices=["auto", "none", "last", "mean", "standard", "robust"],
         help="what is taken off each window, and what it is divided by",
     )
     add(
