@@ -82,7 +82,7 @@ def cross_validated(x, errors, count, penalty):
     hat = deviations @ np.linalg.solve(
         deviations.T @ deviations + penalty * size * np.eye(x.shape[1]), deviations.T
     )
-    share = (1 + np.trace(hat)) * np.sqrt(HORIZON) / weight.sum()
+    share = 2 * (1 + np.trace(hat)) / weight.sum()
     return left / (1 - share) ** 2 if share < 1 else np.inf
 
 

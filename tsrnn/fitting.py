@@ -41,7 +41,8 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     rows = int(np.median(panel.lengths)) - lead_of(forecaster)
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
-    return segments_in(min(wanted, max(rows // 3, panel.season), rows - horizon), segment)
+    season = panel.season if rows >= 2 * panel.season else 1  # or nothing says that it is one
+    return segments_in(min(wanted, max(rows // 3, season), rows - horizon), segment)
 
 
 def segments_in(rows: int, segment: int) -> int:

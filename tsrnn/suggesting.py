@@ -214,9 +214,13 @@ def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | 
 
 
 def _room(nature: Nature, horizon: int) -> int:
-    """The longest lookback: as many windows are left to learn from, but a season is read."""
+    """The longest lookback: as many windows are left to learn from, but a season is read.
+
+    Unless there are no two of them, as then nothing says that it is one.
+    """
     rows = nature.length - horizon
-    return max(1, rows // 2, min(nature.season, rows))
+    season = nature.season if nature.length >= 2 * nature.season else 1
+    return max(1, rows // 2, min(season, rows))
 
 
 def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> Choice:
