@@ -230,11 +230,11 @@ def suggested(data: Any, horizon: int, seed: int) -> Any:
     return RNNForecaster.suggest(data, horizon=horizon, random_state=seed)
 
 
-def default_forecast(series: Any, horizon: int) -> Any:
-    """The forecast of RNNForecaster with all its defaults."""
+def default_forecast(series: Any, horizon: int, **settings: Any) -> Any:
+    """The forecast of RNNForecaster with all its defaults, but perhaps some."""
     from tsrnn import RNNForecaster
 
-    return RNNForecaster(horizon=horizon).fit(series).predict()
+    return RNNForecaster(horizon=horizon, **settings).fit(series).predict()
 
 
 def forecast_from(fitted: Any, values: Any, origins: Sequence[int]) -> list[Any]:
