@@ -151,7 +151,10 @@ def main() -> None:
     parser.add_argument("--of", type=harness.some_of(CONTENDERS), default=[*CONTENDERS])
     options = parser.parse_args()
     every = [*cases(options.data, HALVES[options.half])]
-    rows = [line(name, every) for name in options.of]
+    rows = []
+    for name in options.of:
+        rows.append(line(name, every))
+        print(rows[-1], flush=True)
     harness.report(f"{len(every)} ends of single series, {options.half} half", rows, options)
 
 
