@@ -56,6 +56,11 @@ class Engine:
         self._parameters, self._gradient = aligned(shape, dtype), aligned(shape, dtype)
         count = self.layout.n_parameters
         self.parameters, self.gradient = self._parameters[:, :count], self._gradient[:, :count]
+        # Asked for once: NumPy takes a while to tell an address.
+        self._networks = {
+            c.PARAMETERS: addresses(self._parameters),
+            c.DERIVATIVES: addresses(self._gradient),
+        }
         self._buffers: dict[object, np.ndarray] = {}
         self._programs: dict[tuple[Kind, int], Program] = {}
         self._pace = Pace()
@@ -185,12 +190,7 @@ class Engine:
         program = self._programs[kind]
         numbers = [*batches]
         program.point_at([*batches.values()], loss, dropout)
-        program.set(
-            {
-                c.PARAMETERS: addresses(self._parameters)[numbers],
-                c.DERIVATIVES: addresses(self._gradient)[numbers],
-            }
-        )
+        program.set({field: every[numbers] for field, every in self._networks.items()})
         return program
 
     def _buffer(self, name: object, size: int) -> np.ndarray:

@@ -70,6 +70,7 @@ class Program:
         tiles = -(-kind.count // rows)
         self.workers = min(threads, kind.networks if several else tiles)
         self.contexts = np.zeros((kind.networks if several else self.workers, c.SIZE), np.int64)
+        self._address, self._sharing = self.contexts.ctypes.data, (0, 0, 0, 0)
         self._settings = np.zeros(0 if kind.loss is None else kind.loss[1])
         self._loss: object = None
         self._held: list[np.ndarray] = []
@@ -130,7 +131,7 @@ class Program:
         real, training = self._real, self.kind.training
         within = self.kind.networks == 1 and self.workers > 1
         return {
-            c.CONTEXTS: self.contexts.ctypes.data,
+            c.CONTEXTS: self._address,
             c.LOSS_SETTINGS: self._settings.ctypes.data,
             c.PACK: kernel(pack_kernel, real).address,
             c.REPLAY: kernel(replay_kernel).address,
@@ -181,9 +182,11 @@ class Program:
             team, within = (workers, 1) if several else (1, workers)
             large = len(self._layout.sources) >= _WORTH_SHARING
             parts = within if large else 1
-            self.set({c.STEPS: steps, c.TEAM: team, c.WORKERS: within, c.PARTS: parts})
-            address = self.contexts.ctypes.data
+            sharing = steps, team, within, parts
+            if sharing != self._sharing:  # which takes longer than to ask
+                self.set(dict(zip((c.STEPS, c.TEAM, c.WORKERS, c.PARTS), sharing, strict=True)))
+                self._sharing = sharing
             if team > 1:
-                kernel(parallel_kernel).call(work.address, address, team)
+                kernel(parallel_kernel).call(work.address, self._address, team)
             else:
-                work.call(0, address)
+                work.call(0, self._address)
