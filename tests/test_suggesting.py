@@ -150,6 +150,12 @@ def test_few_windows_are_not_read_in_segments():
     assert forecaster.linear_skip
 
 
+def test_a_linear_path_is_not_fed_with_its_own_forecasts():
+    forecaster = suggest(load_air_passengers(), 12, strategy="recursive")
+    assert "linear_skip" not in forecaster.why
+    assert "skip.weight" not in forecaster.set_params(max_epochs=1).fit(wave(60)).params_
+
+
 def test_a_season_is_read_of_few_rows_too():
     assert suggest(load_air_passengers()[:30], 12).lookback == 12
     assert RNNForecaster(horizon=12).fit(load_air_passengers()[:30]).lookback_ == 12

@@ -172,6 +172,8 @@ def choices(
         )
     if units != "counts":
         chosen |= _level(nature)
+    if settled.get("strategy") == "recursive":  # may grow, fed with its own forecasts
+        chosen.pop("linear_skip", None)
     chosen["loss"] = Choice("mae", "outliers weigh little")
     return chosen | _sizes(nature, segment is not None)
 
