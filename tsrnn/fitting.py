@@ -41,8 +41,13 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     rows = int(np.median(panel.lengths)) - lead_of(forecaster)
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
-    season = panel.season if rows >= 2 * panel.season else 1  # or nothing says that it is one
-    return segments_in(min(wanted, max(rows // 3, season), rows - horizon), segment)
+    most = max(rows // 3, season_told(panel.season, rows))
+    return segments_in(min(wanted, most, rows - horizon), segment)
+
+
+def season_told(season: int, rows: int) -> int:
+    """The season of so many rows; 1 where they do not hold it twice, as nothing says it is one."""
+    return season if rows >= 2 * season else 1
 
 
 def segments_in(rows: int, segment: int) -> int:
@@ -368,15 +373,19 @@ def _architecture(
 
 
 def _skip_of(forecaster: Any, lookback: int, loss: Loss) -> int:
-    """Steps that a linear path reads; 0 without one.
-
-    Unasked there is none that would be fed with its own forecasts step by step: it may grow so.
-    """
+    """Steps that a linear path reads; 0 without one."""
     skip = forecaster.linear_skip
     if skip == "auto":
-        possible = loss.units != "counts" and forecaster.strategy != "recursive"
-        skip = possible and lookback <= _LONGEST_SKIP
+        skip = suits_path(loss.units, forecaster.strategy) and lookback <= _LONGEST_SKIP
     return lookback if skip else 0
+
+
+def suits_path(units: str, strategy: str) -> bool:
+    """Whether a linear path goes with a loss of these units and a strategy.
+
+    One that is fed with its own forecasts, step by step, may grow without end.
+    """
+    return units != "counts" and strategy != "recursive"
 
 
 def _check_sequence(forecaster: Any) -> None:

@@ -14,7 +14,9 @@ from tsrnn.fitting import (
     lookback_of,
     loss_of,
     roles_of,
+    season_told,
     segments_in,
+    suits_path,
     trainable,
 )
 from tsrnn.frames import Panel, read_training
@@ -171,15 +173,16 @@ def choices(
             "independent", f"one network learns from all {nature.n_targets} columns"
         )
     if units != "counts":
-        chosen |= _level(nature)
-    if settled.get("strategy") == "recursive":  # may grow, fed with its own forecasts
-        chosen.pop("linear_skip", None)
+        chosen["normalize"] = _level(nature)
+    if suits_path(units, settled.get("strategy", "direct")):
+        why = "a linear model is hard to beat, and the place to start"
+        chosen["linear_skip"] = Choice(True, why)
     chosen["loss"] = Choice("mae", "outliers weigh little")
     return chosen | _sizes(nature, segment is not None)
 
 
-def _level(nature: Nature) -> dict[str, Choice]:
-    """What windows are freed from, and that a linear model is the place to start."""
+def _level(nature: Nature) -> Choice:
+    """What windows are freed from."""
     if nature.wanders:
         how, level = "last", "the last value"
     else:
@@ -188,10 +191,7 @@ def _level(nature: Nature) -> dict[str, Choice]:
     why = f"{level} tells the level of what comes best"
     if how == "standard":
         why += ", and series may differ in how much they vary"
-    return {
-        "normalize": Choice(how, why),
-        "linear_skip": Choice(True, "a linear model is hard to beat, and the place to start"),
-    }
+    return Choice(how, why)
 
 
 def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | None:
@@ -216,13 +216,9 @@ def _segment(nature: Nature, horizon: int, settled: Mapping[str, Any]) -> int | 
 
 
 def _room(nature: Nature, horizon: int) -> int:
-    """The longest lookback: as many windows are left to learn from, but a season is read.
-
-    Unless there are no two of them, as then nothing says that it is one.
-    """
+    """The longest lookback: as many windows are left to learn from, but a season is read."""
     rows = nature.length - horizon
-    season = nature.season if nature.length >= 2 * nature.season else 1
-    return max(1, rows // 2, min(season, rows))
+    return max(1, rows // 2, min(season_told(nature.season, nature.length), rows))
 
 
 def _lookback(nature: Nature, horizon: int, segment: int | None, least: int) -> Choice:
