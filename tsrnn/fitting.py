@@ -170,7 +170,7 @@ def new_model(
     """
     encoder, architecture = plan_of(forecaster, panel, lookback)
     loss, counts = loss_of(forecaster), networks_of(forecaster, panel)
-    normalize = "size" if loss.units in ("size", "counts") else _normalization(forecaster, panel)
+    normalize = "size" if loss.keeps_zero else _normalization(forecaster, panel)
     work = architecture, int(forecaster.batch_size), lookback
     device = choose_device(forecaster.device, *work)
     settings = normalize, forecaster.dtype, device, forecaster.precision
@@ -259,7 +259,7 @@ def _check_unchanged(forecaster: Any, model: Model) -> None:
     now = {name: getattr(forecaster, name) for name in before}
     if now["lookback"] is None:
         del now["lookback"]
-    if now["normalize"] == "auto" or model.loss.units in ("size", "counts"):
+    if now["normalize"] == "auto" or model.loss.keeps_zero:
         del now["normalize"]
     for name, value in now.items():
         if value != before[name]:
@@ -278,7 +278,7 @@ def loss_of(forecaster: Any) -> Loss:
 
 def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
     """Refuse what does not go with a loss: seasons taken off; for counts also a linear model."""
-    if forecaster.deseasonalize is not None and loss.units in ("size", "counts"):
+    if forecaster.deseasonalize is not None and loss.keeps_zero:
         raise ValueError(
             f"deseasonalize={forecaster.deseasonalize} takes the season off by differences, and "
             f"loss={forecaster.loss!r} wants 0 to stay 0. Use another loss, or seasonal_lags."
@@ -376,16 +376,16 @@ def _skip_of(forecaster: Any, lookback: int, loss: Loss) -> int:
     """Steps that a linear path reads; 0 without one."""
     skip = forecaster.linear_skip
     if skip == "auto":
-        skip = suits_path(loss.units, forecaster.strategy) and lookback <= _LONGEST_SKIP
+        skip = suits_path(loss, forecaster.strategy) and lookback <= _LONGEST_SKIP
     return lookback if skip else 0
 
 
-def suits_path(units: str, strategy: str) -> bool:
-    """Whether a linear path goes with a loss of these units and a strategy.
+def suits_path(loss: Loss, strategy: str) -> bool:
+    """Whether a linear path goes with a loss and a strategy.
 
     One that is fed with its own forecasts, step by step, may grow without end.
     """
-    return units != "counts" and strategy != "recursive"
+    return loss.units != "counts" and strategy != "recursive"
 
 
 def _check_sequence(forecaster: Any) -> None:

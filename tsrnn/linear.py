@@ -30,10 +30,11 @@ def ridge(
     """Ridge regression of each step of each target on its own last values.
 
     Weights are held back from those of the seasonal naive forecast, not from 0 (Hoerl & Kennard,
-    1970), so what few windows tell becomes a correction of that forecast. How much is chosen by
-    generalised cross-validation (Golub, Heath & Wahba, 1979), alike for all steps of a target.
-    Windows are normalised as the network's are, and never written out all at once: a few at a time
-    are added to the normal equations.
+    1970), so what few windows tell becomes a correction of that forecast. So is the bias, their
+    drift: it is the weight of one more value, as large in every window as the others are on
+    average. How much is chosen by generalised cross-validation (Golub, Heath & Wahba, 1979), alike
+    for all steps of a target. Windows are normalised as the network's are, and never written out
+    all at once: a few at a time are added to the normal equations.
 
     Parameters
     ----------
@@ -92,29 +93,30 @@ def naive_places(lookback: int, horizon: int, season: int) -> np.ndarray:
 class Equations(NamedTuple):
     """Sums over windows of products of x, what is read, and r, the naive forecast's errors.
 
-    Both are deviations from their means, so that no bias is held back.
+    The last x is the same in all windows: its weight makes the bias.
     """
 
     windows: float
     """How many, each weighted as the steps to come are on average."""
-    x: np.ndarray
-    """Mean, shape (lookback,)."""
-    r: np.ndarray
-    """Mean, shape (steps,)."""
-    size: float
-    """Sum of squares of x itself, of a step on average."""
+    constant: float
+    """The last x: the root of the mean square of the others."""
     xx: np.ndarray
     xr: np.ndarray
-    """Shapes (lookback, lookback) and (lookback, steps)."""
+    """Shapes (lookback + 1, lookback + 1) and (lookback + 1, steps)."""
     rr: float
     """Of all steps."""
+
+    @property
+    def size(self) -> float:
+        """Sum of squares of one x, what penalties are relative to."""
+        return self.xx[-1, -1] or 1.0  # all are 0
 
     def solution(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """Weights (steps, lookback) and biases (steps,) that correct the naive forecast."""
         held = self.xx.copy()
-        held[np.diag_indices_from(held)] += penalty * (self.size or 1.0)  # all x are 0
+        held[np.diag_indices_from(held)] += penalty * self.size
         weights = solve(held, self.xr, assume_a="pos")
-        return weights.T, self.r - self.x @ weights
+        return weights[:-1].T, self.constant * weights[-1]
 
 
 def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.ndarray) -> Equations:
@@ -137,10 +139,11 @@ def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.nda
         products += weighted[:, : lookback + 1].T @ both
         squares += np.vdot(weighted[:, lookback + 1 :], both[:, lookback + 1 :])
     count = products[lookback, lookback]
-    mean = products[lookback] / (count or 1.0)  # none: all sums are 0
-    xx, xr = np.split(products[:lookback] - count * np.outer(mean[:lookback], mean), [lookback], 1)
-    size, r = np.trace(products[:, :lookback]) / lookback, mean[lookback + 1 :]
-    return Equations(count, mean[:lookback], r, size, xx, xr[:, 1:], squares - count * (r @ r))
+    constant = np.sqrt(np.trace(products[:, :lookback]) / lookback / (count or 1.0))  # none: all 0
+    products[lookback] *= constant
+    products[:, lookback] *= constant
+    xx, xr = np.split(products, [lookback + 1], axis=1)
+    return Equations(count, float(constant), xx, xr, squares)
 
 
 def _penalty(equations: Equations) -> float:
@@ -151,10 +154,10 @@ def _penalty(equations: Equations) -> float:
     windows = equations.windows / 2
     values, vectors = eigh(equations.xx)
     values = np.maximum(values, 0)[:, None]  # but for rounding they are
-    held = values + PENALTIES * (equations.size or 1.0)
+    held = values + PENALTIES * equations.size
     along = np.square(vectors.T @ equations.xr).sum(axis=1, keepdims=True)
     left = equations.rr - (along * (2 * held - values) / held**2).sum(axis=0)
-    free = 1 + (values / held).sum(axis=0)
+    free = (values / held).sum(axis=0)
     usable = free < windows
     scores = left[usable] / (1 - free[usable] / windows) ** 2
     return float(PENALTIES[usable][np.argmin(scores)] if usable.any() else PENALTIES[-1])

@@ -38,8 +38,7 @@ class Loss(ABC):
     numbers : int
         That the head gives for each value. The first is about where the value is.
     units : {"standard", "naive", "size", "counts"}
-        What series are measured in: see ``SeriesScaler``. Windows of the last two are divided by
-        their own size, and 0 stays 0, whatever ``normalize`` says.
+        What series are measured in: see ``SeriesScaler``.
     needs_scale : bool
         Whether ``value`` and ``slope`` want the scale of the window, by which its truth was
         divided.
@@ -48,6 +47,11 @@ class Loss(ABC):
     numbers: int = 1
     units: ClassVar[Units] = "standard"
     needs_scale: ClassVar[bool] = False
+
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether windows are divided by their own size alone, whatever ``normalize`` says."""
+        return self.units in ("size", "counts")
 
     @property
     def settings(self) -> tuple[float, ...]:

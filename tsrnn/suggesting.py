@@ -20,6 +20,7 @@ from tsrnn.fitting import (
     trainable,
 )
 from tsrnn.frames import Panel, read_training
+from tsrnn.losses import Loss
 
 # So many series of a panel, and last rows of a series, tell what all are like.
 _SERIES, _ROWS = 100, 20_000
@@ -141,14 +142,13 @@ class Choice(NamedTuple):
 
 
 def choices(
-    nature: Nature, horizon: int, settled: Mapping[str, Any], units: str, block: int
+    nature: Nature, horizon: int, settled: Mapping[str, Any], loss: Loss, block: int
 ) -> dict[str, Choice]:
     """Parameters for series of this nature, that go with those that are settled.
 
-    ``units`` are those in which the loss measures the series, ``block`` the steps that the network
-    forecasts at once.
+    ``block`` are the steps that the network forecasts at once.
     """
-    if "deseasonalize" in settled or units in ("size", "counts"):
+    if "deseasonalize" in settled or loss.keeps_zero:
         nature = nature._replace(weekly=False)
     chosen = {"horizon": Choice(horizon, "as asked")}
     segment = _segment(nature, horizon, settled)
@@ -172,9 +172,9 @@ def choices(
         chosen["channels"] = Choice(
             "independent", f"one network learns from all {nature.n_targets} columns"
         )
-    if units != "counts":
+    if loss.units != "counts":
         chosen["normalize"] = _level(nature)
-    if suits_path(units, settled.get("strategy", "direct")):
+    if suits_path(loss, settled.get("strategy", "direct")):
         why = "a linear model is hard to beat, and the place to start"
         chosen["linear_skip"] = Choice(True, why)
     chosen["loss"] = Choice("mae", "outliers weigh little")
@@ -300,8 +300,8 @@ class Suggesting:
         panel = read_training(X, y, roles_of(forecaster), calls=1)
         nature, lead = nature_of(panel, horizon), lead_of(forecaster)
         nature = nature._replace(length=nature.length - lead, shortest=nature.shortest - lead)
-        units, block = loss_of(forecaster).units, block_of(forecaster)
-        found = choices(nature, horizon, parameters, units, block)
+        loss, block = loss_of(forecaster), block_of(forecaster)
+        found = choices(nature, horizon, parameters, loss, block)
         chosen = {name: each for name, each in found.items() if name not in parameters}
         forecaster.set_params(**{name: each.value for name, each in chosen.items()})
         forecaster.why = {name: each.why for name, each in chosen.items()}
