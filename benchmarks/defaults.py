@@ -7,9 +7,11 @@ For each kind: the mean error in units of the seasonal naive forecast's in sampl
 the seasonal naive forecast, and how often ours is the better one. "all kinds" is the geometric mean
 of the ratios.
 
-The defaults were chosen on the first half of the series; --half second has the ones between.
+The defaults were chosen on the first half of the series; --series second has the ones between, and
+--series others the series of ``r_series``, which need no files.
 
     python benchmarks/defaults.py --data DIR --of defaults,suggest
+    python benchmarks/defaults.py --series others
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import bike_sharing
 import harness
 import ours
 import pandas as pd
+import r_series
 
 HALVES = {"first": 0, "second": 1}
 LONGEST_WITHOUT_SEASON = 170  # weeks
@@ -146,16 +149,22 @@ def line(name: str, every: list[Case]) -> dict[str, object]:
 
 def main() -> None:
     parser = harness.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--half", choices=HALVES, default="first")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="of all but the others")
+    parser.add_argument("--series", choices=[*HALVES, "others"], default="first")
     parser.add_argument("--of", type=harness.some_of(CONTENDERS), default=[*CONTENDERS])
     options = parser.parse_args()
-    every = [*cases(options.data, HALVES[options.half])]
+    if options.series == "others":
+        every = [Case(*each) for each in r_series.cases()]
+    elif options.data is None:
+        parser.error(f"--series {options.series} needs --data DIR")
+    else:
+        every = [*cases(options.data, HALVES[options.series])]
     rows = []
     for name in options.of:
         rows.append(line(name, every))
         print(rows[-1], flush=True)
-    harness.report(f"{len(every)} ends of single series, {options.half} half", rows, options)
+    title = f"{len(every)} ends of single series ({options.series})"
+    harness.report(title, rows, options)
 
 
 if __name__ == "__main__":

@@ -230,6 +230,13 @@ def suggested(data: Any, horizon: int, seed: int) -> Any:
     return RNNForecaster.suggest(data, horizon=horizon, random_state=seed)
 
 
+def r_table(package: str, name: str) -> Any:
+    """A table of one of R's packages, read as tsrnn reads its own data sets."""
+    from tsrnn.datasets import _r_table
+
+    return _r_table(package, name)
+
+
 def default_forecast(series: Any, horizon: int, **settings: Any) -> Any:
     """The forecast of RNNForecaster with all its defaults, but perhaps some."""
     from tsrnn import RNNForecaster

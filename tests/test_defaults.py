@@ -67,7 +67,7 @@ def test_partial_fit_goes_on_with_what_was_chosen():
         forecaster.set_params(normalize="last").partial_fit(panel("a"))
 
 
-@pytest.mark.parametrize(("rows", "most"), [(30, 1.3), (48, 1.1), (72, 1.1)])
+@pytest.mark.parametrize(("rows", "most"), [(30, 1.15), (48, 1.05), (72, 1.05)])
 def test_few_rows_of_a_season_are_forecast_about_as_the_season_before(rows, most):
     """Where there is nothing to learn but the season, a network may not invent more."""
     random = np.random.default_rng(0)
@@ -90,4 +90,4 @@ def test_the_airline_passengers_of_five_years_are_forecast_better_than_the_seaso
         past, truth = y[: str(year - 1)], y[str(year)]
         ours.append(mae(truth, RNNForecaster(horizon=12, random_state=0).fit(past).predict()))
         naive.append(mae(truth, seasonal_naive(past, 12, 12)))
-    assert np.mean(ours) < 0.65 * np.mean(naive)
+    assert np.mean(ours) < 0.55 * np.mean(naive)

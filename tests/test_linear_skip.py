@@ -178,6 +178,12 @@ def test_a_series_that_hardly_moves_far_from_its_mean():
     assert np.isfinite(forecaster.predict()).all()
 
 
+def test_one_step_freed_from_its_last_value_leaves_the_drift():
+    forecaster = small(linear_skip=True, lookback=1, horizon=3, normalize="last", **STILL)
+    forecast = forecaster.fit(np.arange(40.0)).predict()
+    np.testing.assert_allclose(forecast, [40, 41, 42], atol=1e-3)
+
+
 def test_a_step_that_no_weight_speaks_of():
     """The one row that counts is only ever forecast as the first step; others are naive."""
     weights = np.zeros(20)
