@@ -2,8 +2,8 @@
 
 The head gives ``numbers`` numbers for each value that it forecasts. ``value`` and ``slope`` take
 them as a tuple, with the truth and the scale of its window, as NumPy arrays, and as what stands for
-vectors and numbers in kernels. A new loss is a dataclass of its settings, all numbers, with the two
-methods, and a line in ``LOSSES``. One that knows a distribution also has ``quantile``.
+vectors and numbers in kernels. A new loss is a dataclass of its settings, all numbers, with both
+and a line in ``LOSSES``; one that knows a distribution also has ``quantile``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from tsrnn.kernels.elementary import (
-    digamma_difference,
-    log_gamma_ratio,
-    sigmoid,
-    softplus,
-    tanh,
-)
+from tsrnn.kernels.elementary import digamma_difference, log_gamma_ratio, sigmoid, softplus, tanh
 
 # Scales, means and spreads that a network gives are larger than this part of their window's scale:
 # no forecast is so sure of itself that one error outweighs all others.
@@ -40,8 +34,7 @@ class Loss(ABC):
     units : {"standard", "naive", "size", "counts"}
         What series are measured in: see ``SeriesScaler``.
     needs_scale : bool
-        Whether ``value`` and ``slope`` want the scale of the window, by which its truth was
-        divided.
+        Whether ``value`` and ``slope`` want the scale by which a window's truth was divided.
     """
 
     numbers: int = 1
