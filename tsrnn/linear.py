@@ -99,7 +99,7 @@ class Equations(NamedTuple):
     windows: float
     """How many, each weighted as the steps to come are on average."""
     constant: float
-    """The last x: the root of the mean square of the others."""
+    """The last x: the root of the mean square of the others, or 1 if they are all 0."""
     xx: np.ndarray
     xr: np.ndarray
     """Shapes (lookback + 1, lookback + 1) and (lookback + 1, steps)."""
@@ -109,7 +109,7 @@ class Equations(NamedTuple):
     @property
     def size(self) -> float:
         """Sum of squares of one x, what penalties are relative to."""
-        return float(self.xx[-1, -1]) or 1.0
+        return float(self.xx[-1, -1]) or 1.0  # without windows
 
     def solution(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """Weights (steps, lookback) and biases (steps,) that correct the naive forecast."""
@@ -139,8 +139,8 @@ def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.nda
         products += weighted[:, : lookback + 1].T @ both
         squares += np.vdot(weighted[:, lookback + 1 :], both[:, lookback + 1 :])
     count = products[lookback, lookback]
-    # No windows: all sums are 0. No x but 0, as the last of one step is: any constant will do.
-    constant = np.sqrt(np.trace(products[:, :lookback]) / lookback / (count or 1.0)) or 1.0
+    mean_square = np.trace(products[:, :lookback]) / lookback / (count or 1.0)  # no windows: 0 / 1
+    constant = np.sqrt(mean_square) or 1.0
     products[lookback] *= constant
     products[:, lookback] *= constant
     xx, xr = np.split(products, [lookback + 1], axis=1)

@@ -2,8 +2,8 @@
 
 The head gives ``numbers`` numbers for each value that it forecasts. ``value`` and ``slope`` take
 them as a tuple, with the truth and the scale of its window, as NumPy arrays, and as what stands for
-vectors and numbers in kernels. A new loss is a dataclass of its settings, all numbers, with both
-and a line in ``LOSSES``; one that knows a distribution also has ``quantile``.
+vectors and numbers in kernels. A new loss is a dataclass of its settings, all numbers, with the two
+methods, and a line in ``LOSSES``. One that knows a distribution also has ``quantile``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Loss(ABC):
 
     @property
     def keeps_zero(self) -> bool:
-        """Whether windows are divided by their own size alone, whatever ``normalize`` says."""
+        """Whether 0 stays 0: windows are divided by their own size, whatever ``normalize`` says."""
         return self.units in ("size", "counts")
 
     @property
