@@ -115,12 +115,13 @@ def test_forecasts_are_those_of_all_windows(learned_from):
     assert max(forecast_from) == 47
 
 
-def test_a_short_burn_in_reads_the_end_of_the_first_window(learned_from):
-    small(supervision="sequence", lookback=10, burn_in=4, horizon=3).fit(wave(60))
+@pytest.mark.parametrize(("burn_in", "wanted"), [(1, 9), (4, 6), (5, 5), (7, 7), (10, 10)])
+def test_a_run_is_as_long_as_the_lookback_or_twice_the_burn_in(learned_from, burn_in, wanted):
+    small(supervision="sequence", lookback=10, burn_in=burn_in, horizon=3).fit(wave(80))
     starts, steps, origins = learned_from[0]
-    assert (steps, origins) == (7, 4)
-    first = set(starts + 4)  # rows forecast first
-    assert (min(first), max(first)) == (10, 57 - 3)
+    assert (steps, origins) == (burn_in + wanted - 1, wanted)
+    first = set(starts + burn_in)  # rows forecast first
+    assert (min(first), max(first)) == (10, 80 - 3 - wanted + 1)
 
 
 def test_a_short_burn_in_is_normalised_by_the_whole_lookback(monkeypatch, engine_class):

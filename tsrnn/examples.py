@@ -32,7 +32,8 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
     origins, burn_in = 1, None
     if forecaster.supervision == "sequence":
         burn_in = _burn_in_of(forecaster, lookback)
-        origins = min(burn_in, *map(most_origins, training))
+        longest = max(burn_in, lookback - burn_in)
+        origins = min(longest, *map(most_origins, training))
         training = [sequences(some, origins) for some in training]
     weights = None
     if panel.weights is not None:
