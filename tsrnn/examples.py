@@ -32,7 +32,7 @@ def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> 
     origins, burn_in = 1, None
     if forecaster.supervision == "sequence":
         burn_in = _burn_in_of(forecaster, lookback)
-        longest = max(burn_in, lookback - burn_in)
+        longest = max(burn_in, lookback - burn_in)  # a run of a lookback, or of two burn-ins
         origins = min(longest, *map(most_origins, training))
         training = [sequences(some, origins) for some in training]
     weights = None

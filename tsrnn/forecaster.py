@@ -98,8 +98,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         than a tenth of all windows, runs are shorter.
     burn_in : int, default=None
         Steps of such a run up to its first forecast; at most the lookback, which is what None
-        means. As many follow, or what is left of a lookback. Half of it halves the work of a step
-        of the optimizer; less spends more of it on forecasts, made of less than will be read.
+        means. As many follow, or the rest of a lookback if that is more. Half of it halves the work
+        of a step of the optimizer; less leaves more for forecasts, made of less than will be read.
     normalize : {"auto", "last", "mean", "standard", "robust"} or None, default="auto"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range (the
