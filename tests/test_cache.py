@@ -233,7 +233,7 @@ def test_a_changed_cell_is_compiled_again(filled, folder, package, tmp_path):
     assert changed == uncached
 
 
-SLOPE = ("losses.py", "return 2.0 * error", "return 3.0 * error")
+SLOPE = ("losses/errors.py", "return 2.0 * error", "return 3.0 * error")
 STEP = ("optimizers.py", "(1.0 - self.beta1) * gradient", "(3.0 - self.beta1) * gradient")
 TANH = ("kernels/elementary.py", "return np.tanh(x)\n", "return np.sign(x)\n")
 
@@ -269,9 +269,10 @@ def test_sources_that_change_while_a_process_lives(folder, package, edit, tmp_pa
 def test_a_line_moved_from_file_to_file_is_a_change(tmp_path):
     from tsrnn.kernels.sources import digest
 
+    (tmp_path / "losses").mkdir()
     digests = []
     for texts in (("x = 1\ny = 2\n", ""), ("x = 1\n", "y = 2\n")):
-        for name, text in zip(("losses.py", "optimizers.py"), texts, strict=True):
+        for name, text in zip(("losses/errors.py", "optimizers.py"), texts, strict=True):
             (tmp_path / name).write_text(text)
         digests.append(digest(tmp_path))
     assert digests[0] != digests[1]

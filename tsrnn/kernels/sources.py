@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1]
 
 def digest(package: Path = PACKAGE) -> str:
     """Changes with any line of the kernels, and of the equations that they are made of."""
-    files = [package / "losses.py", package / "optimizers.py", *package.glob("kernels/**/*.py")]
+    folders = (*package.glob("kernels/**/*.py"), *package.glob("losses/*.py"))
+    files = [package / "optimizers.py", *folders]
     found = hashlib.sha256()
     for path in sorted(files):
         found.update(repr((str(path.relative_to(package)), path.read_bytes())).encode())
