@@ -33,6 +33,7 @@ from tsrnn.baselines import season_length, seasonal_naive
         ("WOM-3FRI", 12),
         (pd.DateOffset(months=1), 12),
         (pd.DateOffset(months=3), 4),
+        (pd.DateOffset(months=1, day=30), 12),
         (2 * pd.DateOffset(months=1), 6),
     ],
 )

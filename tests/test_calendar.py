@@ -248,6 +248,13 @@ def test_default_features_of_a_panel_in_any_order():
     assert CalendarFeatures().fit(panel.iloc[rows]).features_ == ["month"]
 
 
+def test_default_features_of_series_that_begin_on_other_days():
+    weeks = [pd.date_range(f"2024-01-0{day}", periods=30, freq="7D") for day in range(1, 8)]
+    index = pd.concat([pd.Series(1.0, stamps) for stamps in weeks], keys=range(7)).index
+    assert CalendarFeatures().fit(rows_at(index)).features_ == ["week"]
+    assert CalendarFeatures().fit(rows_at(index[::-1])).features_ == ["week"]
+
+
 def test_gaps_do_not_change_the_frequency():
     hours = pd.date_range("2024-01-01", periods=240, freq="h")
     open_hours = hours[(hours.hour >= 9) & (hours.hour < 17)]

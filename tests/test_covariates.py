@@ -208,11 +208,15 @@ def test_past_covariates_count_in_the_window_and_nowhere_else():
 @pytest.mark.parametrize(("strategy", "block"), [("direct", 3), ("seq2seq", 3), ("recursive", 1)])
 def test_past_covariates_end_with_the_first_block(strategy, block):
     X, ahead = split(prices())
-    forecaster = small(past_covariates=["price"], horizon=3, strategy=strategy).fit(X, daily())
+    options = {"past_covariates": ["price"], "strategy": strategy}
+    forecaster = small(**options, horizon=block).fit(X, daily())
     assert len(forecaster.predict(ahead[:block])) == block
     words = says(f"{block + 1} steps were asked for", f"forecasts {block} at once", "'price'")
     with pytest.raises(ValueError, match=words):
         forecaster.predict(ahead[: block + 1])
+    if strategy == "recursive":
+        with pytest.raises(ValueError, match=says("3 steps one by one", "['price'] are known of")):
+            small(**options, horizon=3).fit(X, daily())
 
 
 def test_a_static_covariate_tells_series_apart():

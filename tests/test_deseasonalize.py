@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small import daily, daily_frame, rows_at, says, small, wave
 
 import tsrnn
+from tsrnn.fitting import to_forecast
 from tsrnn.scaling import SeriesScaler, seasonal_pattern
 
 
@@ -25,12 +26,18 @@ def naive_pattern(values, season):
     return pattern - pattern.mean()
 
 
-@given(season=st.integers(2, 9), lengths=st.lists(st.integers(1, 50), min_size=1, max_size=4))
-def test_the_pattern_is_that_of_the_naive_twin(season, lengths):
+@given(
+    season=st.integers(2, 9),
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=4),
+    padding=st.integers(0, 30),
+)
+def test_the_pattern_is_that_of_the_naive_twin(season, lengths, padding):
+    """Which knows nothing of the rows that some series are filled up with."""
     random = np.random.default_rng(0)
     series = [random.normal(size=(length, 2)) for length in lengths]
-    offsets = np.append(0, np.cumsum(lengths))
-    found = seasonal_pattern(np.concatenate(series), offsets, season)
+    padded = [np.pad(each, ((padding, 0), (0, 0)), mode="edge") for each in series]
+    offsets = np.append(0, np.cumsum([len(each) for each in padded]))
+    found = seasonal_pattern(np.concatenate(padded), offsets, np.array(lengths), season)
     for values, pattern in zip(series, found, strict=True):
         wanted = np.zeros((season, 2))
         if len(values) >= 2 * season:
@@ -44,7 +51,7 @@ def test_what_is_left_is_standardised_and_comes_back(units):
     lengths = np.array([40, 5, 33])
     offsets, values = np.append(0, lengths.cumsum()), random.normal(5, 3, (78, 2))
     values[:40] += np.resize([[9.0], [-9], [0], [0]], (40, 1))
-    scaler = SeriesScaler.deseasonalizing(values, offsets, 4, units, naive=4)
+    scaler = SeriesScaler.deseasonalizing(values, offsets, lengths, 4, units, naive=4)
     scaled = scaler.transform(values, offsets, "float64")
     if units == "standard":
         np.testing.assert_allclose(scaled[:40].mean(axis=0), 0, atol=1e-12)
@@ -163,6 +170,27 @@ def test_a_history_of_another_kind_is_held_against_the_training_data():
         forecaster.predict(history=daily().to_period("D"))
     with pytest.raises(ValueError, match="time zone UTC, the training data have None"):
         forecaster.predict(history=daily().tz_localize("UTC"))
+
+
+def test_a_series_that_was_padded_to_two_seasons_has_none():
+    frame = ragged()
+    last = frame[(frame["unique_id"] == "a") | (frame["ds"] >= "2024-02-03")]  # ten rows of "b"
+    forecaster = small(deseasonalize=7, lookback=14, horizon=3, short_series="pad").fit(last)
+    patterns = forecaster._model.scaler.pattern
+    assert patterns[0].any()
+    assert not patterns[1].any()
+    new = last[last["unique_id"] == "b"].replace({"unique_id": {"b": "c"}})
+    _, past, _ = to_forecast(forecaster, None, new, None)
+    assert not forecaster._model.scaler_of(past).pattern.any()
+    with pytest.raises(ValueError, match=says("14 rows, and the longest series has 10")):
+        small(deseasonalize=7, lookback=14, short_series="pad").fit(new)
+
+
+def test_learning_goes_on_with_less_than_two_seasons():
+    forecaster = small(deseasonalize=7, horizon=3).fit(daily(60))
+    pattern = forecaster._model.scaler.pattern
+    forecaster.partial_fit(daily(72)[60:])
+    np.testing.assert_array_equal(np.roll(forecaster._model.scaler.pattern, 12, axis=1), pattern)
 
 
 def test_learning_goes_on_at_the_right_step():

@@ -57,10 +57,32 @@ def test_a_missing_device_is_named():
 
 @pytest.mark.parametrize("there", [True, False])
 def test_auto_takes_a_gpu_that_is_there_for_large_batches(monkeypatch, there):
-    monkeypatch.setattr(kernels, "has_gpu", lambda: there)
-    assert choose_device("auto", LARGE, 256, 24) == ("cuda" if there else "cpu")
-    assert choose_device("auto", LARGE, 32, 24) == "cpu"
-    assert choose_device("cpu", LARGE, 10**6, 24) == "cpu"
+    monkeypatch.setattr(kernels, "has_gpu", lambda precision: there and precision == "ieee")
+    window = LARGE.operations(24)
+    assert choose_device("auto", "ieee", 256 * window) == ("cuda" if there else "cpu")
+    assert choose_device("auto", "tf32", 256 * window) == "cpu"
+    assert choose_device("auto", "ieee", 32 * window) == "cpu"
+    assert choose_device("cpu", "ieee", 10**6 * window) == "cpu"
+
+
+def test_auto_counts_all_networks(monkeypatch):
+    asked = []
+    monkeypatch.setattr(kernels, "has_gpu", asked.append)
+    options = {"device": "auto", "hidden_size": 32, "batch_size": 32, "max_epochs": 1}
+    small(**options).fit(wave())
+    assert not asked
+    small(**options, n_members=200).fit(wave())
+    assert asked == ["ieee"]
+
+
+def test_going_on_is_done_where_it_is_asked_for(monkeypatch):
+    forecaster = small(device="cpu").fit(wave())
+    without_numba_cuda(monkeypatch)
+    with pytest.raises(ImportError, match=says('device="cuda"')):
+        forecaster.set_params(device="cuda").partial_fit(wave())
+    with pytest.raises(ValueError, match=says("precision='tf32'", "device='cpu' has none")):
+        forecaster.set_params(device="cpu", precision="tf32").partial_fit(wave())
+    forecaster.set_params(precision="ieee").partial_fit(wave())
 
 
 def test_auto_does_without(monkeypatch):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from small import daily, daily_frame, rows_at, small, wave
+from small import daily, daily_frame, rows_at, says, small, wave
 
 from tsrnn import RNNForecaster
 
@@ -331,6 +331,15 @@ def test_a_history_at_another_frequency_is_refused(fitted_on, asked_with):
     with pytest.raises(ValueError, match="history has a row every"):
         forecaster.predict(history=other)
     assert forecaster.predict(history=other.to_numpy()).shape == (2,)
+
+
+def test_a_history_numbered_in_other_steps_is_refused():
+    y = pd.Series(wave())
+    forecaster = small(horizon=2).fit(y)
+    with pytest.raises(ValueError, match=says("history is numbered in steps of 2", "steps of 1.")):
+        forecaster.predict(history=y[::2])
+    with pytest.raises(ValueError, match=says("X is numbered in steps of 2", "begin afresh")):
+        forecaster.partial_fit(y[::2])
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_missing_known_covariates_are_filled_within_their_series():
         ([True, False, True], [None, False, None], [True, False, False]),
         (pd.Categorical(["a", "b", "c"]), pd.Categorical([None, "b", None]), ["c", "b", "b"]),
         (["a", "b", "c"], [None, None, None], ["c", "c", "c"]),
+        ([1, 2, 3.0], [None, None, None], [3, 3, 3]),
     ],
 )
 def test_what_is_missing_first_is_as_the_history_ended(known, given, filled):

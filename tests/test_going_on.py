@@ -46,6 +46,14 @@ def test_a_linear_model_fixes_the_lookback():
     small(warm_start=True, lookback=6).fit(daily()).set_params(lookback=7).fit(daily())
 
 
+@pytest.mark.parametrize("linear_skip", [True, False])
+def test_a_lookback_that_nobody_asked_for_stays(linear_skip):
+    forecaster = small(linear_skip=linear_skip, warm_start=True, lookback=None).fit(daily(30))
+    lookback = forecaster.lookback_
+    assert forecaster.fit(daily(60)).lookback_ == lookback
+    assert forecaster.set_params(warm_start=False).fit(daily(60)).lookback_ > lookback
+
+
 def test_networks_of_series():
     three, two = long_frame({"a": 60, "b": 60, "c": 60}), long_frame({"a": 60, "b": 60})
     forecaster = small(pooling="local", warm_start=True).fit(three)

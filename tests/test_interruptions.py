@@ -132,6 +132,14 @@ def test_infinite_weights_are_not_kept(max_epochs):
     assert np.isfinite(forecaster.predict()).all()
 
 
+def test_what_was_fitted_before_is_not_lost_for_nothing():
+    forecaster = small().fit(daily())
+    before = forecaster.predict()
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        forecaster.set_params(learning_rate=1e30, clip_norm=None, max_epochs=3).fit(daily())
+    pd.testing.assert_series_equal(forecaster.predict(), before)
+
+
 def test_a_learning_rate_too_large_for_the_precision():
     forecaster = small(learning_rate=1e39, batch_size=64)
     with pytest.raises((ValueError, FloatingPointError), match="learning_rate"):

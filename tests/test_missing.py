@@ -9,6 +9,8 @@ from small import daily, says, small
 
 from tsrnn.frames.panels import Roles
 from tsrnn.frames.reading import read_history, read_training
+from tsrnn.frames.rows import Rows
+from tsrnn.frames.time_index import read_times
 
 HOLES = {"ffill": Roles(missing="ffill"), "interpolate": Roles(missing="interpolate")}
 HOLES["mask"] = Roles(missing="mask")
@@ -198,3 +200,20 @@ def test_a_large_static_number_is_not_rounded_where_another_column_has_a_gap():
     frame.loc[50, "y"] = np.nan
     roles = Roles(static_covariates=["size"], missing="interpolate")
     assert read_training(frame, None, roles).covariates["size"].tolist() == [size] * 99
+
+
+def test_months_with_gaps_every_half_year_are_months():
+    months = pd.date_range("2018-01-01", periods=60, freq="MS")
+    rows = Rows("y", months[np.arange(60) % 6 != 5], np.array([0, 50]))
+    timeline, numbers = read_times(rows, gaps=True)
+    assert timeline.step_name == "MS"
+    assert numbers.tolist() == [month for month in range(60) if month % 6 != 5]
+
+
+def test_a_hint_counts_for_more_than_short_stretches():
+    """Business days without Mondays or Fridays are no days, if the training data had the former."""
+    days = pd.bdate_range("2024-01-01", periods=60)
+    rows = Rows("history", days[(days.day_of_week % 4 != 0)], np.array([0, 36]))
+    timeline, numbers = read_times(rows, hint=pd.offsets.BusinessDay(), gaps=True)
+    assert timeline.step_name == "B"
+    assert numbers[:5].tolist() == [0, 1, 2, 5, 6]

@@ -23,6 +23,7 @@ quick = settings(deadline=None, max_examples=100)
 OFFSETS = [
     *[to_offset(each) for each in ("D", "3h", "ME", "W-WED", "QS-FEB")],
     *[pd.offsets.DateOffset(2, months=1, normalize=True), pd.offsets.DateOffset(days=1)],
+    pd.offsets.DateOffset(months=1, day=30),
     *[pd.offsets.Week(), pd.offsets.MonthEnd(normalize=True), pd.offsets.LastWeekOfMonth()],
     pd.offsets.BusinessDay(2, offset=dt.timedelta(hours=1)),
     pd.offsets.BusinessHour(start=["09:00", "13:00"], end=["12:00", "17:30"]),

@@ -115,6 +115,17 @@ def test_the_error_names_the_parameter(tmp_path):
         small().fit(intervals, daily()).save(tmp_path / "model")
 
 
+def test_categories_that_are_tuples_are_saved(tmp_path):
+    tuples = pd.Index([("a", 1), ("b", 2)], tupleize_cols=False)
+    column = pd.Categorical.from_codes(np.arange(60) % 2, categories=tuples)
+    X = pd.DataFrame({"kind": column}, daily().index)
+    forecaster = small().fit(X, daily())
+    forecaster.save(tmp_path / "model")
+    ahead = X[:1].set_axis(future_of(daily()).index[:1])
+    loaded = tsrnn.load(tmp_path / "model")
+    assert_same_forecast(loaded.predict(ahead), forecaster.predict(ahead))
+
+
 @pytest.mark.parametrize(
     "container", [set, tuple, pd.Index, pd.Series, np.array, pd.array, dict.fromkeys], ids=str
 )
@@ -221,6 +232,7 @@ def lies():
     yield arrays("params.head.weight", lambda weight: weight[:, :1])
     yield lambda arrays, facts: arrays.pop("params.head.bias")
     yield lambda arrays, facts: facts.pop("horizon")
+    yield lambda arrays, facts: facts.pop("why")
     yield lambda arrays, facts: facts.clear()
 
 
@@ -231,8 +243,9 @@ def test_a_sound_file_that_holds_no_forecaster_is_refused(tmp_path, lie):
     arrays, facts = read_model(tmp_path / "model")
     lie(arrays, facts)
     write_model(tmp_path / "model", arrays, facts)
-    with pytest.raises(ModelFileError, match="model holds no forecaster"):
+    with pytest.raises(ModelFileError, match="model holds no forecaster") as caught:
         tsrnn.load(tmp_path / "model")
+    assert str(caught.value).count("holds no forecaster") == 1
 
 
 def shops():

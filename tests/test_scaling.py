@@ -89,7 +89,7 @@ def test_the_unit_of_mase_is_the_error_of_the_seasonal_naive_forecast():
 
 def test_that_error_may_have_another_season_than_the_one_taken_off():
     values, offsets = np.random.default_rng(0).normal(5, 3, (40, 2)), np.array([0, 40])
-    scaler = SeriesScaler.deseasonalizing(values, offsets, 4, "naive", naive=3)
+    scaler = SeriesScaler.deseasonalizing(values, offsets, np.array([40]), 4, "naive", naive=3)
     rest = scaler.transform(values, offsets, "float64")
     np.testing.assert_allclose(np.abs(rest[3:] - rest[:-3]).mean(axis=0), 1)
 

@@ -203,6 +203,8 @@ def test_what_nothing_could_be_fitted_to_is_refused(series):
     words = says("early_stopping leaves nothing to train on", "validation_fraction 0.5")
     with pytest.raises(ValueError, match=words):
         suggest(series, 20, early_stopping=True, validation_fraction=0.5)
+    with_segments = suggest(series, 4, burn_in=25, segment_length=4)
+    assert with_segments.lookback == suggest(series, 4, segment_length=4).lookback
     with pytest.raises(ValueError, match=says("burn_in=30 is longer than lookback 6")):
         suggest(series, 3, supervision="sequence", burn_in=30, lookback=6)
     with pytest.raises(ValueError, match=says("horizon=5 is no multiple of segment_length=2")):

@@ -59,7 +59,7 @@ def season_length(freq: str | None) -> int:
     if not isinstance(freq, str | None):
         raise TypeError(f"freq is a name, such as 'MS' or index.freqstr, not {freq!r}.")
     parts = re.match(r"(\d*)([A-Za-z]+)", freq or "")
-    months = re.fullmatch(r"<(?:(\d+) \* )?DateOffsets?: months=(\d+)>", freq or "")
+    months = re.fullmatch(r"<(?:(\d+) \* )?DateOffsets?: (?:day=\d+, )?months=(\d+)>", freq or "")
     if parts is not None:
         unit, count = parts[2], int(parts[1] or 1)
     elif months is not None:  # on any day of the month

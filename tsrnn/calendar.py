@@ -36,7 +36,8 @@ class CalendarFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         (of ISO 8601), "month", "quarter"; "time_of_day", to the second and below; and the flags
         "is_weekend", "is_month_start", "is_month_end", "is_quarter_start", "is_quarter_end",
         "is_year_start", "is_year_end". None: those that change from row to row at the frequency of
-        the rows in ``fit``. That is, for
+        the rows in ``fit`` (in each series of a MultiIndex, in all rows of a long frame). That is,
+        for
 
         - less than an hour: time_of_day (or hour, minute), weekday, month;
         - less than a day: hour, weekday, month;
@@ -137,7 +138,10 @@ class CalendarFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         X = _frame(X)
         times = _times(X, self.time_col)
         if self.features is None:
-            features = _default_features(times, self.encoding)
+            index: Any = X.index  # the hints know no levels
+            several = index.nlevels > 1 and self.time_col not in X.columns
+            series = pd.factorize(index.droplevel(-1))[0] if several else 0
+            features = _default_features(times, series, self.encoding)
         else:
             features = list(self.features)
         _check_features(features, self.encoding)
@@ -325,9 +329,14 @@ _DEFAULTS = {
 _COARSER = {"time_of_day": ["hour", "minute"], "dayofyear": ["month"]}
 
 
-def _default_features(times: pd.DatetimeIndex, encoding: str) -> list[str]:
-    # Over all series of a panel, in whatever order its rows are.
-    steps = np.diff(np.sort(ticks_of(times)))
+def _default_features(times: pd.DatetimeIndex, series: Any, encoding: str) -> list[str]:
+    """Those that suit the usual step within each series, in whatever order the rows are.
+
+    ``series`` is the number of each row's; a long frame does not say which column tells it.
+    """
+    ticks, series = np.broadcast_arrays(ticks_of(times), series)
+    order = np.lexsort((ticks, series))
+    steps = np.diff(ticks[order])[np.diff(series[order]) == 0]
     steps = steps[steps > 0]
     if not len(steps):
         raise ValueError(

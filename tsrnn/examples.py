@@ -23,8 +23,18 @@ from tsrnn.windows import (
 )
 
 
-def examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
-    """The windows to learn from, and perhaps some to validate on."""
+def start(forecaster: Any, model: Model, panel: Panel, *, afresh: bool, validate: bool) -> Examples:
+    """The windows to learn from, and perhaps some to validate on.
+
+    A new network with a skip path starts at the linear model of them.
+    """
+    examples = _examples_of(forecaster, model, panel, validate)
+    if afresh and model.network.architecture.skip:
+        _start_at_linear_model(model, panel, examples)
+    return examples
+
+
+def _examples_of(forecaster: Any, model: Model, panel: Panel, validate: bool) -> Examples:
     network = model.network
     lookback, block = network.lookback, network.architecture.horizon
     plan = network.architecture, lookback, network.n_series
@@ -139,13 +149,12 @@ def _starts_of(
     return training, validation
 
 
-def start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> None:
-    """With a skip path, have an untrained network forecast what the linear model does."""
+def _start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> None:
+    """Have an untrained network forecast what the linear model does."""
     network, season = model.network, panel.season if model.season is None else 1
-    if network.architecture.skip:
-        series, weights = examples.series, examples.weights
-        training = [windows_of(runs, examples.origins) for runs in examples.training]
-        network.start_at([ridge(network, series, starts, season, weights) for starts in training])
+    series, weights = examples.series, examples.weights
+    training = [windows_of(runs, examples.origins) for runs in examples.training]
+    network.start_at([ridge(network, series, starts, season, weights) for starts in training])
 
 
 def _relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> np.ndarray:

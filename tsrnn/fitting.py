@@ -1,4 +1,4 @@
-"""From a panel and the forecaster's parameters to a network, what it learns from, and how."""
+"""From a panel and the forecaster's parameters to a network, and to how it learns."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     if forecaster.lookback is not None:
         _check_segments("lookback", int(forecaster.lookback), segment)
         return int(forecaster.lookback)
+    if forecaster.warm_start and hasattr(forecaster, "_model"):
+        return forecaster.lookback_  # that of the weights to go on from
     horizon = int(forecaster.horizon)
     rows = int(np.median(panel.lengths)) - lead_of(forecaster)
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
@@ -171,9 +173,8 @@ def new_model(
     encoder, architecture = plan_of(forecaster, panel, lookback)
     loss, counts = loss_of(forecaster), networks_of(forecaster, panel)
     normalize = "size" if loss.keeps_zero else _normalization(forecaster, panel)
-    work = architecture, int(forecaster.batch_size), lookback
-    device = choose_device(forecaster.device, *work)
-    settings = normalize, forecaster.dtype, device, forecaster.precision
+    machine = _machine_of(forecaster, architecture, lookback, *counts)
+    settings = normalize, forecaster.dtype, *machine
     network = Network(architecture, lookback, *settings, *counts)
     network.initialize(random)
     scaler = new_scaler(panel, loss, forecaster.deseasonalize)
@@ -186,10 +187,22 @@ def plan_of(forecaster: Any, panel: Panel, lookback: int) -> tuple[CovariateEnco
     past, loss = [*panel.past, *panel.static], loss_of(forecaster)
     encoder = CovariateEncoder.fitted(panel.covariates, past, forecaster.handle_unknown)
     _check_fits(forecaster, loss, panel)
+    _check_seasons(forecaster, panel)
+    _check_reach(forecaster, panel)
     _check_precision(forecaster)
     columns = encoder.columns(panel.n_targets // channels_of(forecaster, panel))
     counts = networks_of(forecaster, panel)
     return encoder, _architecture(forecaster, columns, lookback, loss, *counts)
+
+
+def _machine_of(
+    forecaster: Any, architecture: Architecture, lookback: int, n_members: int, n_series: int | None
+) -> tuple[str, str]:
+    """Where to compute, and how precisely."""
+    networks = n_members * (n_series or 1)
+    operations = networks * int(forecaster.batch_size) * architecture.operations(lookback)
+    precision = forecaster.precision
+    return choose_device(forecaster.device, precision, operations), precision
 
 
 def _normalization(forecaster: Any, panel: Panel) -> str | None:
@@ -225,14 +238,16 @@ def following(forecaster: Any, panel: Panel) -> Model:
     model.history.check_same_columns(panel)
     check_step(panel, model.history, "X", "begin afresh: fit(...) with warm_start=False")
     columns = model.encoder.columns(panel.n_targets // channels_of(forecaster, panel))
-    network, loss = model.network.copy(), loss_of(forecaster)
+    lookback, loss = model.network.lookback, loss_of(forecaster)
     counts = networks_of(forecaster, panel)
-    architecture = _architecture(forecaster, columns, network.lookback, loss, *counts)
+    architecture = _architecture(forecaster, columns, lookback, loss, *counts)
     check_units(forecaster, model)
     model.check_same_network(architecture, int(forecaster.horizon), loss, *counts)
     _check_unchanged(forecaster, model)
     _check_fits(forecaster, loss, panel)
+    _check_precision(forecaster)
     model.check_same_series(panel)
+    network = model.network.copy(*_machine_of(forecaster, architecture, lookback, *counts))
     history, scaler = panel.tail(network.rows_read), model.scaler_of(panel)
     return replace(model, network=network, scaler=scaler, history=history, loss=loss)
 
@@ -283,12 +298,6 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
             f"deseasonalize={forecaster.deseasonalize} takes the season off by differences, and "
             f"loss={forecaster.loss!r} wants 0 to stay 0. Use another loss, or seasonal_lags."
         )
-    rows, season = int(panel.lengths.max()), forecaster.deseasonalize
-    if season is not None and rows < 2 * season:
-        raise ValueError(
-            f"deseasonalize={season} takes off what two seasons have in common: {2 * season} rows, "
-            f"and the longest series has {rows}. Use a shorter season, or None."
-        )
     if loss.units != "counts":
         return
     if forecaster.linear_skip not in (False, "auto"):
@@ -307,6 +316,26 @@ def _check_fits(forecaster: Any, loss: Loss, panel: Panel) -> None:
             f"loss={forecaster.loss!r} is for counts, from 0 to {LARGEST_COUNT:,}: "
             f"{panel.where(int(row))}{of} holds {panel.targets[row, column]:g}. Use another loss, "
             "such as 'gaussian' or 'student_t'."
+        )
+
+
+def _check_seasons(forecaster: Any, panel: Panel) -> None:
+    """Refuse a season that no series holds twice."""
+    rows, season = int(panel.own_lengths.max()), forecaster.deseasonalize
+    if season is not None and rows < 2 * season:
+        raise ValueError(
+            f"deseasonalize={season} takes off what two seasons have in common: {2 * season} rows, "
+            f"and the longest series has {rows}. Use a shorter season, or None."
+        )
+
+
+def _check_reach(forecaster: Any, panel: Panel) -> None:
+    """Refuse a horizon for which a network that is fed with its forecasts lacks covariates."""
+    if forecaster.strategy == "recursive" and panel.past and forecaster.horizon > 1:
+        raise ValueError(
+            f"strategy='recursive' forecasts the horizon of {forecaster.horizon} steps one by one, "
+            f"each from the one before, and past_covariates {list(panel.past)} are known of none "
+            "of them. Use strategy='direct' or 'seq2seq', or horizon=1."
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 
-from tsrnn.examples import examples_of, start_at_linear_model
+from tsrnn.examples import start
 from tsrnn.fitting import (
     check_units,
     following,
@@ -27,7 +27,7 @@ from tsrnn.model import Model
 from tsrnn.parameters import CONSTRAINTS
 from tsrnn.probabilistic import Probabilistic
 from tsrnn.suggesting import Suggesting
-from tsrnn.training import Examples, Memory, Settings, Trainer
+from tsrnn.training import Memory, Outcome, Settings, Trainer
 
 
 class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
@@ -97,9 +97,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         many forecasts as the lookback has steps. Where gaps or short series would so leave out more
         than a tenth of all windows, runs are shorter.
     burn_in : int, default=None
-        Steps of such a run up to its first forecast; at most the lookback, which is what None
-        means. As many follow, or the rest of a lookback if that is more. Half of it halves the work
-        of a step of the optimizer; less leaves more for forecasts, made of less than will be read.
+        Steps of such a run up to its first forecast, at most the lookback (None); windows ignore
+        it. As many follow, or the rest of a lookback if that is more. Half of it halves the work of
+        a step of the optimizer; less leaves more for forecasts, made of less than will be read.
     normalize : {"auto", "last", "mean", "standard", "robust"} or None, default="auto"
         What each window is freed from, before the network sees it, and its forecast given back:
         its last value; its mean; mean and standard deviation; median and interquartile range (the
@@ -144,7 +144,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     tol : float, default=1e-4
         Smallest improvement that counts.
     refit : bool, default=False
-        Whether to train again, on all windows, for as many epochs as did best on those set aside.
+        With ``early_stopping``, whether to train again, on all windows, for as many epochs as did
+        best on those set aside.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
     random_state : int, RandomState or None, default=None
@@ -152,9 +153,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         same bits, on any number of threads.
     device : {"cpu", "cuda", "auto"}, default="cpu"
         Where to compute. "cuda" is a GPU of NVIDIA's, with the extra ``tsrnn[cuda]``; "auto" takes
-        it if there is one and a batch is work enough: 5e7 operations of the recurrent layers, as
-        with 256 windows of 24 steps and 32 LSTM units. The same network and loop on either: results
-        agree to rounding, not to the bit.
+        it if there is one and a batch is work enough: 5e7 operations of the recurrent layers of all
+        networks, as with 256 windows of 24 steps and 32 LSTM units. The same network and loop on
+        either: results agree to rounding, not to the bit.
     dtype : {"float32", "float64"}, default="float32"
         Of all numbers of the network.
     precision : {"ieee", "tf32"}, default="ieee"
@@ -370,7 +371,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
             If the data cannot be used, or a parameter is out of range. What was fitted before
             stays as it was.
         FloatingPointError
-            If the loss becomes infinite or NaN. The weights are those from before.
+            If the loss becomes infinite or NaN. What was learned before that epoch is kept.
         ImportError, RuntimeError, MemoryError
             With ``device="cuda"``: without numba-cuda; without a driver or device, or one without
             tensor cores for "tf32"; if the memory of the device is full. What was fitted before
@@ -468,33 +469,32 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         """Train, then keep what came of it; with a memory, in addition to what came before."""
         refit = self.refit and self.early_stopping
         again = (model.network.copy(), deepcopy(random)) if refit else None
-        examples = self._examples(model, panel, afresh, validate=self.early_stopping)
+        examples = start(self, model, panel, afresh=afresh, validate=self.early_stopping)
         trainer = Trainer(model.network, examples, settings, random, memory)
         outcome = trainer.run()
         if again and not (outcome.failure or trainer.interrupted):
             model.network.take_over(again[0])
-            examples = self._examples(model, panel, afresh, validate=False)
+            examples = start(self, model, panel, afresh=afresh, validate=False)
             epochs = trainer.best_epochs
             trainer = Trainer(model.network, examples, settings, again[1], epochs=epochs)
             last = trainer.run()
             outcome = replace(outcome, loss_curve=last.loss_curve, failure=last.failure)
-        before = [] if memory is None else self.loss_curve_
+        # Where nothing was learned, what was fitted before is better than that.
+        if outcome.loss_curve or not outcome.failure or memory or not hasattr(self, "_model"):
+            self._keep(X, model, trainer, outcome, [] if memory is None else self.loss_curve_)
+        if outcome.failure:
+            raise FloatingPointError(outcome.failure)
+
+    def _keep(
+        self, X: Any, model: Model, trainer: Trainer, outcome: Outcome, before: list[float]
+    ) -> None:
+        """What was learned, after losses ``before``."""
         self._model, self._roles, self._random = model, roles_of(self), trainer.random
         self._memory = trainer.memory
-        self.lookback_ = model.network.lookback
-        self.history_length_ = model.network.rows_read
+        self.lookback_, self.history_length_ = model.network.lookback, model.network.rows_read
         self.params_ = model.network.copy_parameters()
         self.loss_curve_ = before + outcome.loss_curve
         self.validation_scores_ = outcome.validation_scores if self.early_stopping else None
         self.best_loss_ = min([outcome.best_loss, *before])
         self.n_iter_ = len(self.loss_curve_)
         note_features(self, X)
-        if outcome.failure:
-            raise FloatingPointError(outcome.failure)
-
-    def _examples(self, model: Model, panel: Panel, afresh: bool, validate: bool) -> Examples:
-        """What to learn from; a new network with a skip path starts at the linear model of it."""
-        examples = examples_of(self, model, panel, validate)
-        if afresh:
-            start_at_linear_model(model, panel, examples)
-        return examples

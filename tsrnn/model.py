@@ -250,7 +250,8 @@ class Model:
         read = task.history, task.known, task.reach, task.series
         ahead = self._by_target(self.network.forecast(*read, self.loss)[0])
         unit = task.scaler.ahead(task.reach)
-        parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
+            parameters = np.stack(self.loss.moved(tuple(ahead), *unit))[:, task.place, task.steps]
         self._check_finite(task, np.isfinite(parameters).all(axis=(0, 2)))
         return parameters
 
@@ -265,11 +266,19 @@ class Model:
     def _check_finite(self, task: Task, finite: np.ndarray) -> None:
         if finite.all():
             return
-        label = task.past.label(int(task.place[np.argmin(finite)]))
-        usual = np.maximum(np.abs(self.scaler.mean), self.scaler.deviation).max()
+        number, block = int(task.place[np.argmin(finite)]), self.network.architecture.horizon
+        label, first = task.past.label(number), task.steps[~finite & (task.place == number)].min()
+        if first >= block:
+            raise ValueError(
+                f"The forecast of {label} grows without end: step {first + 1} is no finite number. "
+                f"From step {block + 1} on the network reads its own forecasts; ask for fewer "
+                "steps, or fit with a longer horizon."
+            )
+        usual = np.maximum(np.abs(task.scaler.mean), task.scaler.deviation)[number].max()
+        own = task.past.select(np.array([number])).targets
         raise ValueError(
             f"The values of {label} are too large for the network, which learned from values of "
-            f"about {usual:.3g}: the largest is {np.abs(task.past.targets).max():.3g}."
+            f"about {usual:.3g}: the largest is {np.abs(own).max():.3g}."
         )
 
     def _series_of(self, past: Panel) -> np.ndarray:
@@ -394,7 +403,7 @@ def _distribution_of(loss: Loss) -> dict[str, Any]:
 
 def new_scaler(panel: Panel, loss: Loss, season: int | None) -> SeriesScaler:
     """The scales of series that were never seen, perhaps with the pattern of a season."""
-    values, units = (panel.targets, panel.offsets), loss.units
+    values, how = (panel.targets, panel.offsets), (loss.units, panel.season)
     if season is None:
-        return SeriesScaler.fitted(*values, units, panel.season)
-    return SeriesScaler.deseasonalizing(*values, season, units, panel.season)
+        return SeriesScaler.fitted(*values, *how)
+    return SeriesScaler.deseasonalizing(*values, panel.own_lengths, season, *how)

@@ -74,10 +74,13 @@ class Network:
         arguments = (self.architecture, *settings, self.n_members, self.n_series)
         return _restore, (arguments, self.engine.parameters.copy())
 
-    def copy(self) -> "Network":
-        """The same network with memory of its own."""
-        restore, arguments = self.__reduce__()
-        return restore(*arguments)
+    def copy(self, device: str | None = None, precision: str | None = None) -> "Network":
+        """The same network with memory of its own, perhaps on another device."""
+        settings = self.lookback, self.normalize, self.dtype
+        machine = device or self.device, precision or self.precision
+        copy = Network(self.architecture, *settings, *machine, self.n_members, self.n_series)
+        copy.engine.parameters[:] = self.engine.parameters
+        return copy
 
     def copy_parameters(self) -> dict[str, np.ndarray]:
         """The named parameters, in memory of their own."""

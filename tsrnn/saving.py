@@ -82,10 +82,11 @@ def from_parts(forecaster: Any, arrays: dict[str, np.ndarray], facts: dict[str, 
         _check(len(forecaster._random) == networks, "the random generators")
         roles = Roles(**facts["roles"])
         attributes = {name: facts["attributes"][name] for name in _ATTRIBUTES}
-        names = facts["feature_names"]
+        names, why = facts["feature_names"], facts["why"]
+    except ModelFileError:  # which says what is wrong
+        raise
     except _BROKEN as error:
         raise ModelFileError(f"holds no forecaster: {error!r}") from error
-    why = facts["why"]
     if why is not None:
         _check(type(why) is dict and {*map(type, why.values())} <= {str}, "the reasons")
         forecaster.why = why
@@ -177,7 +178,7 @@ def _encoder_of(
     categories, handle_unknown = facts["categories"]
     encoder = CovariateEncoder(
         **kinds,
-        categories={label: pd.Index(index) for label, index in categories},
+        categories={label: _objects(index) for label, index in categories},
         mean=arrays["encoder.mean"],
         deviation=arrays["encoder.deviation"],
         handle_unknown=handle_unknown,
@@ -231,6 +232,12 @@ def _check(holds: bool, what: str) -> None:
         raise ModelFileError(f"holds no forecaster: {what} do not fit the rest.")
 
 
+def _objects(values: Any) -> pd.Index:
+    """An index of them; tuples are values like others."""
+    dtype = None if isinstance(values, pd.Index) else object
+    return pd.Index(values, dtype=dtype, tupleize_cols=False)
+
+
 # The last rows
 
 
@@ -281,7 +288,7 @@ def _history_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Panel:
     for place, (label, labels) in enumerate(facts["covariates"]):
         values = arrays[f"history.covariates.{place}"]
         _check(values.shape == (len(targets),), "the covariates")
-        columns[label] = values if labels is None else np.array(labels, dtype=object)[values]
+        columns[label] = values if labels is None else _objects(labels).take(values)
     covariates = pd.DataFrame(columns) if columns else None
     if covariates is not None:
         by_place, names = facts["covariates_by_place"], list(columns)

@@ -51,15 +51,22 @@ class SeriesScaler:
 
     @classmethod
     def deseasonalizing(
-        cls, values: np.ndarray, offsets: np.ndarray, season: int, units: str, naive: int
+        cls,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        own: np.ndarray,
+        season: int,
+        units: str,
+        naive: int,
     ) -> SeriesScaler:
         """The one that also takes off what repeats itself every ``season`` steps.
 
-        Parameters are those of ``fitted``; ``naive`` is its season.
+        Parameters are those of ``seasonal_pattern`` and ``fitted``; ``naive`` is the season of the
+        latter.
         """
         whole = cls.fitted(values, offsets)
         shape = whole.transform(values, offsets, "float64")
-        pattern = seasonal_pattern(shape, offsets, season) * whole.deviation[:, None]
+        pattern = seasonal_pattern(shape, offsets, own, season) * whole.deviation[:, None]
         rest = values - _at_phase(pattern, offsets)
         return replace(cls.fitted(rest, offsets, units, naive), pattern=pattern)
 
@@ -147,7 +154,9 @@ class SeriesScaler:
         return values * scale + location
 
 
-def seasonal_pattern(values: np.ndarray, offsets: np.ndarray, season: int) -> np.ndarray:
+def seasonal_pattern(
+    values: np.ndarray, offsets: np.ndarray, own: np.ndarray, season: int
+) -> np.ndarray:
     """Mean deviation of each step of a season from the moving average over a season around it.
 
     The classical, additive decomposition of each series (Hyndman & Athanasopoulos, 2021,
@@ -158,6 +167,8 @@ def seasonal_pattern(values: np.ndarray, offsets: np.ndarray, season: int) -> np
     ----------
     values : ndarray of float64, shape (rows, columns)
     offsets : ndarray of int64, shape (series + 1,)
+    own : ndarray of int64, shape (series,)
+        Rows of each series, up to its end; those in front of them only fill it up.
     season : int
         Steps in a season, at least 2.
 
@@ -169,13 +180,13 @@ def seasonal_pattern(values: np.ndarray, offsets: np.ndarray, season: int) -> np
     Examples
     --------
     >>> values = np.array([[1.0], [3.0], [2.0]] * 4)
-    >>> seasonal_pattern(values, np.array([0, 12]), 3).ravel().round(3)
+    >>> seasonal_pattern(values, np.array([0, 12]), np.array([12]), 3).ravel().round(3)
     array([-1.,  1.,  0.])
     """
     lengths, half = np.diff(offsets), season // 2
     sums = np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
     row = np.arange(len(values))
-    first, end = np.repeat(offsets[:-1], lengths), np.repeat(offsets[1:], lengths)
+    first, end = np.repeat(offsets[1:] - own, lengths), np.repeat(offsets[1:], lengths)
     inside = np.flatnonzero((row - half >= first) & (row + half < end))
     low, high = inside - half, inside + half
     if season % 2:
@@ -191,7 +202,7 @@ def seasonal_pattern(values: np.ndarray, offsets: np.ndarray, season: int) -> np
         total = np.bincount(phase, rest, minlength=len(counts))
         pattern[:, :, column] = (total / np.maximum(counts, 1)).reshape(-1, season)
     pattern -= pattern.mean(axis=1, keepdims=True)
-    pattern[lengths < 2 * season] = 0
+    pattern[own < 2 * season] = 0
     return pattern
 
 
@@ -248,7 +259,7 @@ def location_and_scale(
         for first in range(0, len(starts), at_once):
             part = slice(first, first + at_once)
             windows = series[starts[part, None] + np.arange(lookback)]
-            with np.errstate(over="ignore", invalid="ignore"):  # likewise
+            with np.errstate(over="ignore", invalid="ignore"):  # as in ``transform``
                 location[part], scale[part] = _level_and_scale(windows, how)
     return location, np.maximum(scale, series.dtype.type(SMALLEST_SCALE))
 

@@ -152,7 +152,9 @@ def choices(
         nature = nature._replace(weekly=False)
     chosen = {"horizon": Choice(horizon, "as asked")}
     segment = _segment(nature, horizon, settled)
-    chosen["lookback"] = _lookback(nature, horizon, segment, settled.get("burn_in") or 1)
+    runs = settled.get("supervision") == "sequence"
+    least = settled.get("burn_in") if runs else None
+    chosen["lookback"] = _lookback(nature, horizon, segment, least or 1)
     if segment is None:
         chosen["cell"] = Choice("gru", "learns as well as an LSTM on most series, and is smaller")
     else:

@@ -188,8 +188,8 @@ def _covariates(
 
 
 def _joined(before: pd.Series, column: pd.Series) -> pd.Series:
-    """One after the other, as numbers if both are."""
-    if is_number(before) and is_number(column):
+    """One after the other, as numbers if both are; of what is missing nobody can tell."""
+    if is_number(before) and (is_number(column) or column.isna().all()):
         parts = [part.to_numpy(np.float64, na_value=np.nan) for part in (before, column)]
         return pd.Series(np.concatenate(parts))
     return pd.concat([before.astype(object), column.astype(object)], ignore_index=True)

@@ -72,6 +72,8 @@ class Panel:
         Where a target was missing; None unless masks were asked for and something was missing.
     weights : ndarray of shape (n_rows,), or None
         Weights of the rows, if there are any; 0 for those that were absent.
+    padding : ndarray of int64, shape (n_series,), or None
+        Rows in front of each series that only repeat its first one, if any do.
 
     Examples
     --------
@@ -95,6 +97,7 @@ class Panel:
     static: tuple = ()
     gaps: np.ndarray | None = None
     weights: np.ndarray | None = None
+    padding: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:
@@ -115,6 +118,11 @@ class Panel:
     def lengths(self) -> np.ndarray:
         """Number of rows of each series."""
         return np.diff(self.offsets)
+
+    @property
+    def own_lengths(self) -> np.ndarray:
+        """The same without rows that only repeat the first one."""
+        return self.lengths if self.padding is None else self.lengths - self.padding
 
     @property
     def names(self) -> tuple | None:
@@ -194,7 +202,8 @@ class Panel:
         ahead = np.repeat(self.offsets[1:][series] - offsets[1:], lengths)
         firsts = np.repeat(self.offsets[:-1][series], lengths)
         rows = np.maximum(np.arange(offsets[-1]) + ahead, firsts)
-        return self.reordered(rows, offsets)
+        padding = np.maximum(lengths - self.own_lengths[series], 0)
+        return replace(self.reordered(rows, offsets), padding=padding if padding.any() else None)
 
     def reordered(self, rows: np.ndarray, offsets: np.ndarray) -> Panel:
         """These rows, in this order; time and keys of the series stay."""

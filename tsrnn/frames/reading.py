@@ -439,6 +439,11 @@ def check_step(panel: Panel, fitted: Panel, name: str, otherwise: str) -> None:
         return
     step, known = now.usual_step, before.usual_step
     if not step or not known:
+        if not step and not known and now.rule != before.rule:
+            raise ValueError(
+                f"{name} is numbered in steps of {now.rule}; the forecaster was fitted on steps of "
+                f"{before.rule}. Bring it to the same steps first, or {otherwise}."
+            )
         return
     business = [isinstance(line.rule, pd.offsets.BusinessDay) for line in (now, before)]
     like = 1 / _STEP_TOLERANCE < step / known < _STEP_TOLERANCE

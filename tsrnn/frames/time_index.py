@@ -31,6 +31,7 @@ _ASKED = 5  # series that are asked for theirs
 _MOST_STEPS = 100  # steps for each row, gaps filled; more is a wrong frequency
 _STRETCHES = 30  # short runs of stamps that vote on the frequency of an index with gaps
 _FRIDAY = 4
+_SHORTEST_MONTH = 28  # days
 _SHOWN = 3  # rows that a message lists
 _DAY = pd.Timedelta(days=1)
 
@@ -282,8 +283,11 @@ def _months(
             yield pd.offsets.QuarterEnd(count // 3, startingMonth=(month - 1) % 3 + 10)
         else:
             yield pd.offsets.MonthEnd(count)
-    if first.day == second.day:
-        yield pd.DateOffset(months=count)
+    day = max(first.day, second.day)
+    if all(stamp.day == min(day, stamp.days_in_month) for stamp in (first, second)):
+        # From February on pandas counts with the day that it found there, unless one is named.
+        named: dict[str, Any] = {"day": day} if day > _SHORTEST_MONTH else {}
+        yield pd.DateOffset(months=count, **named)
 
 
 def _business_months(count: int, first: pd.Timestamp) -> Iterator[pd.offsets.BaseOffset]:

@@ -25,12 +25,14 @@ __all__ = [
 ENOUGH_WORK = 5 * 10**7
 
 
-def choose_device(device: str, architecture: Architecture, batch_size: int, lookback: int) -> str:
-    """The device itself; for "auto", the GPU if there is one and batches are large enough."""
+def choose_device(device: str, precision: str, operations: int) -> str:
+    """The device itself; for "auto", the GPU if there is one and a batch is work enough.
+
+    ``operations`` are those of the recurrent layers of all networks in a batch, forward.
+    """
     if device != "auto":
         return device
-    work = batch_size * architecture.operations(lookback)
-    return "cuda" if work >= ENOUGH_WORK and has_gpu() else "cpu"
+    return "cuda" if operations >= ENOUGH_WORK and has_gpu(precision) else "cpu"
 
 
 def has_gpu(precision: str = "ieee") -> bool:
