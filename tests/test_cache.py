@@ -288,6 +288,15 @@ def test_another_python_has_kernels_of_its_own(monkeypatch):
     assert disk.compiler() != before
 
 
+@pytest.mark.parametrize("name", ["OPT", "BOUNDSCHECK", "LOOP_VECTORIZE"])
+def test_other_settings_of_numba_have_kernels_of_their_own(monkeypatch, name):
+    from tsrnn.kernels.cpu import disk
+
+    before = disk.compiler()
+    monkeypatch.setattr(disk.config, name, 0 if getattr(disk.config, name) else 1)
+    assert disk.compiler() != before
+
+
 # Broken files
 
 

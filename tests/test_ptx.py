@@ -50,7 +50,7 @@ def kernel(monkeypatch):
     from tsrnn.kernels.cuda import device, program
     from tsrnn.kernels.cuda.operations import SIZES
     from tsrnn.kernels.tape.batches import Kind
-    from tsrnn.kernels.tape.layout import Layout
+    from tsrnn.kernels.tape.layout import layout_of
 
     monkeypatch.setattr(program, "to_device", lambda array: array)
     monkeypatch.setattr(program.Kernel, "most_blocks", lambda *_: 132)
@@ -64,7 +64,7 @@ def kernel(monkeypatch):
         architecture = Architecture(cell, columns, size, 1 if plain else 2, 1, 12, **more)
         which, also = (SquaredError, 0) if training else None, training and not plain
         kind = Kind(64, 24, 1, which, training, also, also, 1)
-        layout, optimizer = Layout(architecture, SIZES), Adam if training else None
+        layout, optimizer = layout_of(architecture, SIZES), Adam if training else None
         return program.Program(layout, kind, dtype, precision, optimizer).compiled
 
     return make

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from processes import fingerprint, fit, fit_and_fingerprint, forked, run
+from small import small, wave
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +100,20 @@ def ask_in_threads():
 
 def test_ask_one_forecaster_in_eight_threads():
     assert all(run(ask_in_threads, timeout=PATIENCE))
+
+
+def test_who_finds_it_in_use_forecasts_beside():
+    """With what is learned meanwhile, and with memory that the next one finds again."""
+    forecaster, free, found = small().fit(wave()), [], []
+    engine = forecaster._model.network.engine
+    for bias in range(3):
+        engine.parameters[:, -1] = bias
+        free.append(forecaster.predict())
+        with engine._in_use:
+            found.append(forecaster.predict())
+            found.append(forecaster.predict())
+        assert len(engine._spare) == 1
+    np.testing.assert_array_equal(found, np.repeat(free, 2, axis=0))
 
 
 def fit_beside_parallel_code():

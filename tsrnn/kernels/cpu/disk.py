@@ -25,6 +25,8 @@ from numba.core.runtime import rtsys
 
 from tsrnn.kernels import sources
 
+# Of Numba's settings those that change what is compiled, beside the processor's.
+_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
 _CHECKSUM_SIZE = hashlib.sha256().digest_size
 
 
@@ -125,9 +127,10 @@ def _write(path: Path, payload: bytes) -> None:
 
 
 def compiler() -> tuple[str | None, ...]:
-    """What the sources are compiled by."""
+    """What the sources are compiled by, and as which settings of Numba want it."""
     tag = sys.implementation.cache_tag
-    return tag, numba.__version__, llvmlite.__version__, np.__version__
+    settings = [f"{name}={getattr(config, name)}" for name in _SETTINGS]
+    return tag, numba.__version__, llvmlite.__version__, np.__version__, *settings
 
 
 @cache

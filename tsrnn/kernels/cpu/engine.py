@@ -13,11 +13,12 @@ from tsrnn.kernels.cpu.program import Program
 from tsrnn.kernels.cpu.threads import available_threads
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.batches import Kind, Pace, calls
-from tsrnn.kernels.tape.layout import Layout
+from tsrnn.kernels.tape.layout import layout_of
 from tsrnn.kernels.windows import Batch, Turn
 
 _ALIGNMENT = 64
 _PROGRAMS_KEPT = 8
+_SPARES_KEPT = 8
 
 
 def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -50,7 +51,7 @@ class Engine:
     def __init__(self, architecture: Architecture, dtype, networks: int = 1):
         self.architecture, self.networks = architecture, networks
         self.dtype = np.dtype(dtype)
-        self.layout = Layout(architecture, sizes_of(self.dtype))
+        self.layout = layout_of(architecture, sizes_of(self.dtype))
         self.real = getattr(types, self.dtype.name)
         shape = networks, self.layout.padded_count
         self._parameters, self._gradient = aligned(shape, dtype), aligned(shape, dtype)
@@ -65,6 +66,7 @@ class Engine:
         self._programs: dict[tuple[Kind, int], Program] = {}
         self._pace = Pace()
         self._in_use = threading.Lock()
+        self._spare: list[Engine] = []
 
     def predict(self, batches: dict[int, Batch]) -> np.ndarray:
         """Normalised forecasts, shape (networks, windows, numbers * horizon * targets).
@@ -74,7 +76,7 @@ class Engine:
         asked by many threads at once.
         """
         if not self._in_use.acquire(blocking=False):
-            return self._copy().predict(batches)
+            return self._predict_beside(batches)
         try:
             program = self._program(batches)
             shape = len(batches), *program.kind.forecast_shape(self.architecture)
@@ -85,11 +87,21 @@ class Engine:
             self._in_use.release()
         return predictions
 
-    def _copy(self) -> "Engine":
-        """The same networks with memory of their own."""
-        copy = Engine(self.architecture, self.dtype, self.networks)
-        copy.parameters[:] = self.parameters
-        return copy
+    def _predict_beside(self, batches: dict[int, Batch]) -> np.ndarray:
+        """The same in memory of its own, which is kept for the next who finds this engine in use.
+
+        Who waited for it might wait for good: a forked child's may be in use for ever.
+        """
+        try:
+            other = self._spare.pop()
+        except IndexError:
+            other = Engine(self.architecture, self.dtype, self.networks)
+        other.parameters[:] = self.parameters
+        try:
+            return other.predict(batches)
+        finally:
+            if len(self._spare) < _SPARES_KEPT:
+                self._spare.append(other)
 
     def loss(self, batches: dict[int, Batch], loss) -> np.ndarray:
         """Mean loss over windows, steps and targets, by network."""

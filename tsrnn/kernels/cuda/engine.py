@@ -13,7 +13,7 @@ from tsrnn.kernels.cuda.program import Program
 from tsrnn.kernels.cuda.session import Session
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.batches import Kind, Pace, calls
-from tsrnn.kernels.tape.layout import Layout
+from tsrnn.kernels.tape.layout import layout_of
 from tsrnn.kernels.windows import Batch, Turn
 
 _PROGRAMS_KEPT = 8
@@ -48,7 +48,7 @@ class Engine:
         check(precision)
         self.precision = precision
         self.architecture, self.networks, self.dtype = architecture, networks, np.dtype(dtype)
-        self.layout = Layout(architecture, SIZES)
+        self.layout = layout_of(architecture, SIZES)
         self._parameters = np.zeros((networks, self.layout.padded_count), dtype)
         self.parameters = self._parameters[:, : self.layout.n_parameters]
         self.gradient = np.zeros_like(self.parameters)
@@ -65,10 +65,11 @@ class Engine:
         """
         session = self._session(batches)
         with self._in_use:
-            self._series = None  # rows to forecast from are written on, block by block
             program = self._program(batches)
             session.forecast(program.kind.forecast_shape(self.architecture))
+            self._series = None
             self._run(session, program, batches)
+            self._series = None  # rows to forecast from are written on, block by block
             return session.read(c.PREDICTIONS)[0]
 
     def loss(self, batches: dict[int, Batch], loss) -> np.ndarray:

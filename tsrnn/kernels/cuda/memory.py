@@ -1,5 +1,6 @@
 """What lies in the memory of the device, and where."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,9 +70,10 @@ class Scratch(Buffer):
 
 
 class _Part(NamedTuple):
-    """A row of numbers for each network."""
+    """An array of numbers for each network, perhaps none yet."""
 
     values: Sequence[np.ndarray]
+    shape: tuple[int, ...]
     places: np.ndarray
     stride: int
 
@@ -85,35 +87,46 @@ class Parts:
     def __init__(self, buffer: Buffer):
         self._buffer, self._plan = buffer, Plan()
         self._parts: dict[int, _Part] = {}
+        self._sent = 0
 
     def add(self, field: int, values: Sequence[np.ndarray], stride: int = 0) -> np.ndarray:
         """Numbers of each network, ``stride`` from a batch to the next; where each's lie."""
         places = self._plan.place(values[0].size, len(values))
-        self._parts[field] = _Part(values, places, stride)
+        self._parts[field] = _Part(values, values[0].shape, places, stride)
+        self._sent = self._plan.size
         return places
+
+    def make_room(self, field: int, shape: tuple[int, ...], networks: int) -> None:
+        """For what the device will write, of each network; after all that is sent."""
+        places = self._plan.place(math.prod(shape), networks)
+        self._parts[field] = _Part([], shape, places, 0)
 
     def fields(self, batch: int) -> dict[int, np.ndarray]:
         """Where each network finds each part at a batch."""
         return {field: part.places + batch * part.stride for field, part in self._parts.items()}
 
     def send(self) -> None:
-        """To the device, all of it."""
-        flat = self._buffer.host(self._plan.size)
-        for values, places, _ in self._parts.values():
-            for place, own in zip(places, values, strict=True):
+        """To the device, all that there is of it."""
+        flat = self._buffer.host(self._sent)
+        for values, _, places, _ in self._parts.values():
+            for place, own in zip(places[: len(values)], values, strict=True):
                 flat[place : place + own.size].reshape(own.shape)[...] = own
-        self.on_device = self._buffer.room(flat.size)
+        self.on_device = self._buffer.room(self._plan.size)
         write(self.on_device, flat)
 
     def read(self, *fields: int) -> list[np.ndarray]:
         """Parts as they are now, each of all networks; one copy, with what lies between them."""
         parts = [self._parts[field] for field in fields]
-        sizes = [round_up(part.values[0].size, ALIGNMENT) * len(part.places) for part in parts]
+        numbers_of = [math.prod(part.shape) for part in parts]
+        sizes = [
+            round_up(each, ALIGNMENT) * len(part.places)
+            for each, part in zip(numbers_of, parts, strict=True)
+        ]
         starts = [part.places[0] for part in parts]
         first, end = min(starts), max(np.add(starts, sizes))
         numbers = read(self.on_device, first, end - first)
         found = []
-        for (values, places, _), start, size in zip(parts, starts, sizes, strict=True):
-            rows = numbers[start - first : start - first + size].reshape(len(places), -1)
-            found.append(rows[:, : values[0].size].reshape(-1, *values[0].shape))
+        for part, each, start, size in zip(parts, numbers_of, starts, sizes, strict=True):
+            rows = numbers[start - first : start - first + size].reshape(len(part.places), -1)
+            found.append(rows[:, :each].reshape(-1, *part.shape))
         return found

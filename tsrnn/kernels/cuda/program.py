@@ -9,6 +9,7 @@
 """
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ _OWN_BLOCK = 4 * TILE_ROWS  # windows in a tile of a network that has a block to
 _CREW_ROWS = 8 * TILE_ROWS  # the most windows in a tile of a crew
 _CACHED = 128 * 1024  # bytes of weights that a block finds in its own cache again at each step
 
+_KERNELS_KEPT = 8
 _kernels: list["Compiled"] = []
+_compiling = threading.Lock()
 
 
 class Compiled:
@@ -55,11 +58,13 @@ def compiled(
     operations: list[Operation], optimizer: type | None, dtype, precision: str
 ) -> Compiled:
     """A kernel for these operations, which exists once: a larger one will do as well."""
-    for each in _kernels:
-        if each.serves(operations, optimizer, dtype, precision):
-            return each
-    _kernels.append(Compiled(operations, optimizer, dtype, precision))
-    return _kernels[-1]
+    with _compiling:
+        for each in _kernels:
+            if each.serves(operations, optimizer, dtype, precision):
+                return each
+        _kernels.append(Compiled(operations, optimizer, dtype, precision))
+        del _kernels[:-_KERNELS_KEPT]
+        return _kernels[-1]
 
 
 def crew_size(layout: Layout, dtype) -> int:
@@ -168,16 +173,18 @@ class Program:
         layout = self.layout
         seconds = np.full(len(layout.sources), layout.n_parameters)
         seconds[layout.sums[0]] = layout.sums[1]
-        parts = [*(tape.ravel() for tape in tapes), layout.sources, seconds, layout.gradient_of]
+        gradient_of = layout.gradient_of if self.kind.training else layout.gradient_of[:0]
+        parts = [*(tape.ravel() for tape in tapes), layout.sources, seconds, gradient_of]
         starts = np.cumsum([0, *map(len, parts)])
-        *places, sources, sums, gradient_of = (int(start) for start in starts[:-1])
+        *places, sources, sums, derivatives = (int(start) for start in starts[:-1])
         kinds = len(tapes) // self.crew  # for full tiles, and perhaps for the last
         for rank in range(self.crew):
             own, full, last = self.contexts[rank :: self.crew], rank * kinds, (rank + 1) * kinds - 1
             own[:, [c.TAPE, c.TAPE_LENGTH]] = places[full], len(tapes[full])
             own[:, [c.LAST_TAPE, c.LAST_TAPE_LENGTH]] = places[last], len(tapes[last])
         self.set({c.SOURCES: sources, c.PACKED_SIZE: len(layout.sources), c.SUMS: sums})
-        self.set({c.GRADIENT_OF: gradient_of, c.TRAINABLE_COUNT: layout.n_trainable})
+        self.set({c.GRADIENT_OF: derivatives, c.TRAINABLE_COUNT: layout.n_trainable})
+        self.set({c.PACKED_TRAINABLE: layout.packed_trainable})
         self._fixed = to_device(np.concatenate(parts).astype(np.int64))
 
     def _place_scratch(self, workspace: Workspace) -> None:

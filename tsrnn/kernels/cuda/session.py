@@ -59,7 +59,7 @@ class Session:
 
     def forecast(self, shape: tuple[int, int]) -> None:
         """Leave normalised PREDICTIONS, (windows, outputs) of each network."""
-        self._state.add(c.PREDICTIONS, np.zeros((self._networks, *shape)))
+        self._state.make_room(c.PREDICTIONS, shape, self._networks)
 
     def learn(self, loss: Any, dropout: float = 0.0, seeds: np.ndarray | None = None) -> None:
         """Leave STEP_LOSSES of all batches and, with a tape for it, the gradient of the last."""

@@ -172,11 +172,15 @@ def _begin(context, tile):
 
 @function
 def _pack(arrays, context, me):
-    """``packed[i] = parameters[sources[i]]``; some are the sum of two. All workers have a share."""
+    """``packed[i] = parameters[sources[i]]``; some are the sum of two. All workers have a share.
+
+    From the second step on it is those that the step before has changed.
+    """
     state, scratch, fixed = arrays.state, arrays.scratch, arrays.fixed
     sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
     first, threads = context[c.RANK] * THREADS + me, context[c.WORKERS] * THREADS
-    for i in range(first, context[c.PACKED_SIZE], threads):
+    changed = context[c.PACKED_TRAINABLE] if context[c.STEP] else context[c.PACKED_SIZE]
+    for i in range(first, changed, threads):
         value = state[parameters + fixed[sources + i]]
         scratch[context[c.WEIGHTS] + i] = value + state[parameters + fixed[context[c.SUMS] + i]]
 
@@ -209,10 +213,10 @@ def _end(update: Callable | None, real) -> Callable:
             return True
         collect(arrays, context, sums, me)
         sync(arrays.now, context[c.BARRIER], context[c.WORKERS])
-        shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
-        norm = root(_block_sum(scratch, context[c.SQUARE], shares, sums, me))
         if context[c.OPTIMIZE] == 0:
             return True
+        shares, _ = split(context[c.TRAINABLE_COUNT] + THREADS - 1, THREADS)
+        norm = root(_block_sum(scratch, context[c.SQUARE], shares, sums, me))
         if context[c.RANK] == 0 and me == 0:
             state[context[c.STEP_NORMS] + context[c.STEP]] = norm
         if not is_finite(loss + norm):

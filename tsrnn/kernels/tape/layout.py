@@ -6,6 +6,7 @@ kept outside. Both are flat vectors, so going from one to the other is an index 
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -175,6 +176,17 @@ class Skip:
     weights: tuple[int, ...]
 
 
+_LAYOUTS: "WeakValueDictionary[tuple[Architecture, Sizes], Layout]" = WeakValueDictionary()
+
+
+def layout_of(architecture: Architecture, sizes: Sizes) -> "Layout":
+    """That of all engines alike: it takes longer to make than a small network to fit."""
+    layout = _LAYOUTS.get((architecture, sizes))
+    if layout is None:
+        layout = _LAYOUTS[architecture, sizes] = Layout(architecture, sizes)
+    return layout
+
+
 class Layout:
     """The packed network of one architecture, for products of some sizes.
 
@@ -234,6 +246,7 @@ class Layout:
         self.sources = first.astype(np.int32)  # estimators have less than 2^30 parameters
         summed = np.flatnonzero(second < self.n_parameters)
         self.sums = np.stack([summed, second[summed]])
+        del self._pieces, self._numbers  # several times as large as the weights
 
     def _pack_tables(self) -> tuple[Reads, Reads]:
         """What the encoder reads of a row, and what is read of steps to come."""

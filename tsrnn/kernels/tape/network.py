@@ -92,11 +92,15 @@ class Network:
                 Matrix(WEIGHTS, self.layout.head_forward, self.layout.feature_width * lanes),
                 Matrix(WORKSPACE, self.ws.predicted + position * self.ws.step, panel),
             )
+        skip = self.layout.skip
+        if skip is not None:
+            one, lanes = skip.lags // self.layout.lanes, self.layout.lanes
+            self.out.fill_ones(self.ws.lags + one * self.ws.panel + skip.lags % lanes, 1)
         for origin in range(self.origins):
             for block, known in zip(self.layout.known_blocks, self.ws.known, strict=True):
                 self.forward_known(block, known, origin)
-            if self.layout.skip is not None:
-                self.forward_skip(self.layout.skip, origin)
+            if skip is not None:
+                self.forward_skip(skip, origin)
 
     def forward_known(self, block: KnownBlock, known: int, origin: int) -> None:
         """PREDICTED of some steps += KNOWN W."""
@@ -121,8 +125,6 @@ class Network:
         targets, lanes, panel = len(skip.weights), self.layout.lanes, self.ws.panel
         positions, predicted = self.positions // self.origins, self.predicted_from(origin)
         alone = targets == positions == 1
-        one = self.ws.lags + skip.lags // lanes * panel + skip.lags % lanes
-        self.out.fill_ones(one, 1)
         for target, weights in enumerate(skip.weights):
             lags = self.first_origin + origin + 1 - skip.lags, skip.lags, self.out.rows
             columns = target, targets, self.out.width
