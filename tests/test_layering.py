@@ -143,9 +143,9 @@ def test_files_and_functions_are_short(path):
 @pytest.mark.parametrize(
     ("program", "later"),
     [
-        ("import tsrnn", {"pandas", "sklearn", "numba"}),
+        ("import tsrnn", {"pandas", "scipy", "sklearn", "numba"}),
         ("from tsrnn import *", {"numba", "llvmlite", "matplotlib", "tqdm"}),
-        ("from tsrnn.cli import main", {"pandas", "sklearn", "numba", "matplotlib"}),
+        ("from tsrnn.cli import main", {"pandas", "scipy", "sklearn", "numba", "matplotlib"}),
     ],
 )
 def test_what_takes_time_is_imported_later(program, later):

@@ -4,7 +4,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from tsrnn.kernels.cells import CELLS
+from tsrnn.kernels.cells import CELLS, KINDS
 from tsrnn.losses import LOSSES
 from tsrnn.optimizers import OPTIMIZERS
 
@@ -28,9 +28,7 @@ def show_config() -> None:
         print(f"{name:<17}{value}")
 
 
-def warmup(
-    cells: tuple[str, ...] = ("lstm", "gru", "rnn"), dtypes: tuple[str, ...] = ("float32",)
-) -> None:
+def warmup(cells: tuple[str, ...] = KINDS, dtypes: tuple[str, ...] = ("float32",)) -> None:
     """Compile kernels ahead and keep them on disk, so that no later process has to.
 
     All of them but the loss of quantiles, which is compiled for each number of them: for three.
@@ -42,7 +40,7 @@ def warmup(
     """
     from tsrnn.kernels import warmup as compile_kernels
 
-    names = [name for name in CELLS if name.split("_")[0] in cells]
+    names = [name for name in CELLS if name.partition("_")[0] in cells]
     compile_kernels(names, dtypes, LOSSES.values(), OPTIMIZERS.values())
 
 

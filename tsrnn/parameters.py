@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from tsrnn.kernels.cells import KINDS
 from tsrnn.losses import LOSSES
 from tsrnn.optimizers import OPTIMIZERS
 from tsrnn.scaling import NORMALIZATIONS
@@ -17,7 +18,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 LABELS = ["array-like", None]
 
 CONSTRAINTS: dict[str, list] = {
-    "cell": [StrOptions({"lstm", "gru", "rnn"})],
+    "cell": [StrOptions(set(KINDS))],
     "lookback": [COUNT, None],
     "horizon": [COUNT],
     "hidden_size": [COUNT],

@@ -18,10 +18,9 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import tsrnn
+from tsrnn.kernels.cells import KINDS
 
 __all__ = ["main"]
-
-_CELLS = ["rnn", "gru", "lstm"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -116,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     warmup.add_argument(
         "--cell",
         nargs="+",
-        choices=_CELLS,
+        choices=KINDS,
         help="for these cells (default: all of them)",
     )
     warmup.add_argument(
@@ -229,7 +228,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
         "network", "What is not given, but for the seed, is as RNNForecaster has it by itself."
     ).add_argument
-    add("--cell", choices=_CELLS, help="kind of recurrent cell")
+    add("--cell", choices=KINDS, help="kind of recurrent cell")
     add("--lookback", metavar="N", type=_whole(1), help="steps the network reads")
     add("--hidden-size", metavar="N", type=_whole(1), help="hidden units of each layer")
     add("--max-epochs", metavar="N", type=_whole(1), help="passes over the data at most")

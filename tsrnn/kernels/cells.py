@@ -121,3 +121,5 @@ CELLS = {
     "rnn_tanh": Cell((0,), (0,), 1, 1, rnn_tanh_forward, rnn_tanh_backward),
     "rnn_relu": Cell((0,), (0,), 1, 1, rnn_relu_forward, rnn_relu_backward),
 }
+# What users call them: "rnn" has an activation besides.
+KINDS = tuple(dict.fromkeys(name.partition("_")[0] for name in CELLS))

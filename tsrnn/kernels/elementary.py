@@ -5,7 +5,6 @@ stand for vectors or numbers, and answer ``np.tanh`` with the instructions that 
 """
 
 import numpy as np
-from scipy.special import expit
 
 
 def tanh(x):
@@ -13,6 +12,8 @@ def tanh(x):
 
 
 def sigmoid(x):
+    from scipy.special import expit  # here, as elsewhere: SciPy takes its time to import
+
     return expit(x)
 
 
