@@ -12,6 +12,7 @@ from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, re
 from tsrnn.frames.reading import check_step
 from tsrnn.frames.values import members
 from tsrnn.kernels import Architecture, Columns, choose_device
+from tsrnn.kernels.architecture import lead_of
 from tsrnn.losses import LOSSES, Loss, Quantiles, levels_of
 from tsrnn.model import Model, new_scaler
 from tsrnn.network import Network
@@ -26,11 +27,6 @@ _UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no se
 _LONGEST_SKIP = 1024  # lookback whose linear model is solved for unasked
 
 
-def lead_of(forecaster: Any) -> int:
-    """Rows in front of a lookback that seasonal lags read; ``Architecture.lead`` of the network."""
-    return max(lags_of(forecaster), default=1) - 1
-
-
 def lookback_of(forecaster: Any, panel: Panel) -> int:
     """The lookback asked for, or the default for series like these."""
     segment = int(forecaster.segment_length or 1)
@@ -40,7 +36,7 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
     if forecaster.warm_start and hasattr(forecaster, "_model"):
         return forecaster.lookback_  # that of the weights to go on from
     horizon = int(forecaster.horizon)
-    rows = int(np.median(panel.lengths)) - lead_of(forecaster)
+    rows = int(np.median(panel.lengths)) - lead_of(lags_of(forecaster))
     seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
     wanted = max(seasons, 2 * horizon)
     most = max(rows // 3, season_told(panel.season, rows))
@@ -108,7 +104,7 @@ def roles_of(forecaster: Any) -> Roles:
 
 def trainable(forecaster: Any, panel: Panel, lookback: int) -> Panel:
     """The series that windows fit into; ``short_series`` says what becomes of the others."""
-    block, lead = block_of(forecaster), lead_of(forecaster)
+    block, lead = block_of(forecaster), lead_of(lags_of(forecaster))
     total, before = lead + lookback + block, f"seasonal lag {lead + 1} - 1 + " if lead else ""
     needs = f"{before}lookback {lookback} + horizon {block} need {total}"
     return _long_enough(panel, "series", total, needs, forecaster.short_series)

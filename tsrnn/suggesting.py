@@ -10,7 +10,7 @@ import numpy as np
 from tsrnn.examples import check_learnable
 from tsrnn.fitting import (
     block_of,
-    lead_of,
+    lags_of,
     lookback_of,
     loss_of,
     roles_of,
@@ -20,6 +20,7 @@ from tsrnn.fitting import (
     trainable,
 )
 from tsrnn.frames import Panel, read_training
+from tsrnn.kernels.architecture import lead_of
 from tsrnn.losses import Loss
 
 # So many series of a panel, and last rows of a series, tell what all are like.
@@ -300,7 +301,7 @@ class Suggesting:
         forecaster: Any = cls(**{"horizon": horizon, **parameters})
         forecaster._validate_params()
         panel = read_training(X, y, roles_of(forecaster), calls=1)
-        nature, lead = nature_of(panel, horizon), lead_of(forecaster)
+        nature, lead = nature_of(panel, horizon), lead_of(lags_of(forecaster))
         nature = nature._replace(length=nature.length - lead, shortest=nature.shortest - lead)
         loss, block = loss_of(forecaster), block_of(forecaster)
         found = choices(nature, horizon, parameters, loss, block)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.baselines import season_length
-from tsrnn.frames.rows import series_label
+from tsrnn.frames.rows import Stretches, series_label
 from tsrnn.frames.timeline import Timeline, is_integer
 from tsrnn.frames.values import Kind, as_pandas, check_same_column, check_same_index
 
@@ -41,7 +41,7 @@ class Roles:
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class Panel(Stretches):
     """One or many series, checked and flat: one after another, each in the order of time.
 
     Attributes
@@ -115,13 +115,8 @@ class Panel:
         return len(self.offsets) - 1
 
     @property
-    def lengths(self) -> np.ndarray:
-        """Number of rows of each series."""
-        return np.diff(self.offsets)
-
-    @property
     def own_lengths(self) -> np.ndarray:
-        """The same without rows that only repeat the first one."""
+        """Number of rows of each series, without those that only repeat its first one."""
         return self.lengths if self.padding is None else self.lengths - self.padding
 
     @property
@@ -166,10 +161,6 @@ class Panel:
         for level in range(min(self.ids.nlevels, ids.nlevels)):
             _check_exact(ids.get_level_values(level), self.ids.get_level_values(level), name)
         return self.ids.get_indexer(ids)
-
-    def series_of(self, row: int) -> int:
-        """The number of the series of one row."""
-        return int(np.searchsorted(self.offsets, row, "right")) - 1
 
     def where(self, row: int) -> str:
         """How messages say where a row stands: counted from the end of its series."""

@@ -13,8 +13,23 @@ from tsrnn.frames.timeline import check_stamps, check_type, tells_time, ticks_of
 from tsrnn.frames.values import as_dates, plain_labels
 
 
+class Stretches:
+    """What lies one after another: ``offsets`` say where each begins, and where the last ends."""
+
+    offsets: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of rows of each series."""
+        return np.diff(self.offsets)
+
+    def series_of(self, row: int) -> int:
+        """The number of the series of one row."""
+        return int(np.searchsorted(self.offsets, row, "right")) - 1
+
+
 @dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(Stretches):
     """The rows of all series, one series after another, each in the order of time.
 
     Attributes
@@ -52,15 +67,6 @@ class Rows:
     word: str = "row"
     first_row: int = 0
     cures: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Number of rows of each series."""
-        return np.diff(self.offsets)
-
-    def series_of(self, row: int) -> int:
-        """The number of the series of one row."""
-        return int(np.searchsorted(self.offsets, row, "right")) - 1
 
     def series_between(self, start: int, stop: int) -> np.ndarray:
         """The numbers of the series of the rows from `start` to `stop`."""

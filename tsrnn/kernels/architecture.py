@@ -93,7 +93,7 @@ class Architecture(NamedTuple):
     @property
     def lead(self) -> int:
         """Rows in front of a window that are read for its lags."""
-        return max(self.lags, default=1) - 1
+        return lead_of(self.lags)
 
     @property
     def lagged(self) -> int:
@@ -221,3 +221,8 @@ class Architecture(NamedTuple):
 def parameter_suffix(layer: int, direction: int) -> str:
     """``_l0``, ``_l0_reverse``, ``_l1``, ... as PyTorch names them."""
     return f"_l{layer}" + ("_reverse" if direction else "")
+
+
+def lead_of(lags: tuple[int, ...]) -> int:
+    """Rows in front of a window that are read for lags: the first step reads the earliest."""
+    return max(lags, default=1) - 1
