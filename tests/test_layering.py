@@ -29,6 +29,7 @@ LAYERS = [
     ["model"],
     ["frames"],
     ["training"],
+    ["effects"],
     ["linear"],
     ["losses", "optimizers", "schedules", "windows"],
     ["network"],

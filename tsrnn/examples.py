@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tsrnn.effects import linear_model, start_at
 from tsrnn.fitting import networks_of, plan_of, settings_of
 from tsrnn.frames import Panel
 from tsrnn.kernels import Architecture
-from tsrnn.linear import ridge
 from tsrnn.model import Model
 from tsrnn.training import Examples
 from tsrnn.windows import (
@@ -154,7 +154,8 @@ def _start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> No
     network, season = model.network, panel.season if model.season is None else 1
     series, weights = examples.series, examples.weights
     training = [windows_of(runs, examples.origins) for runs in examples.training]
-    network.start_at([ridge(network, series, starts, season, weights) for starts in training])
+    each = [linear_model(network, series, starts, season, weights) for starts in training]
+    start_at(network, each)
 
 
 def _relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> np.ndarray:

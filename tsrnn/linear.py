@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.linalg import eigh, solve
@@ -26,6 +27,7 @@ def ridge(
     starts: np.ndarray,
     season: int = 1,
     weights: np.ndarray | None = None,
+    added: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression of each step of each target on its own last values.
 
@@ -48,6 +50,8 @@ def ridge(
         Steps in a season; of one longer than the lookback, the last value takes its place.
     weights : ndarray, shape (rows,), default=None
         How much the forecast of each row counts. Every step then has equations of its own.
+    added : ndarray, shape (rows, targets), default=None
+        What something else adds to the normalised forecast of each row.
 
     Returns
     -------
@@ -67,11 +71,12 @@ def ridge(
     weight[steps, :, naive] = 1
     with blas_on_one_thread():
         for target in range(targets):
-            alike = _equations(windows, target, steps, naive)
-            penalty, groups = _penalty(alike), [(steps, alike)]
+            other = None if added is None else added[:, target]
+            alike = _equations(windows, target, steps, naive, other)
+            penalty, groups = penalty_of(alike), [(steps, alike)]
             if weights is not None:
                 each = np.split(steps, horizon)
-                groups = [(step, _equations(windows, target, step, naive)) for step in each]
+                groups = [(step, _equations(windows, target, step, naive, other)) for step in each]
             for some, equations in groups:
                 correction, bias[some, target] = equations.solution(penalty)
                 weight[some, target] += correction
@@ -106,6 +111,18 @@ class Equations(NamedTuple):
     rr: float
     """Of all steps."""
 
+    @classmethod
+    def of(cls, products: np.ndarray, squares: float) -> Self:
+        """From sums of products of [x 1] with [x 1 r], and of squares of r."""
+        last = len(products) - 1
+        count = products[last, last]
+        mean_square = np.trace(products[:, :last]) / last / (count or 1.0)  # no windows: 0 / 1
+        constant = np.sqrt(mean_square) or 1.0
+        products[last] *= constant
+        products[:, last] *= constant
+        xx, xr = np.split(products, [last + 1], axis=1)
+        return cls(count, float(constant), xx, xr, squares)
+
     @property
     def size(self) -> float:
         """Sum of squares of one x, what penalties are relative to."""
@@ -119,11 +136,15 @@ class Equations(NamedTuple):
         return weights[:-1].T, self.constant * weights[-1]
 
 
-def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.ndarray) -> Equations:
-    lookback = windows.steps
-    ahead = lookback + steps
-    rows = np.concatenate([np.arange(lookback), ahead])
-    products, squares = np.zeros((lookback + 1, len(rows) + 1)), 0.0  # of [x 1] and [x 1 r]; of r
+def read_windows(
+    windows: WindowSet, target: int, steps: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """One target of all windows, normalised, some at a time.
+
+    Yields their starts, (windows, 1); what is read, (windows, lookback); some steps of what comes,
+    (windows, steps); and how much each window counts, the mean over these steps.
+    """
+    rows = np.concatenate([np.arange(windows.steps), windows.steps + steps])
     at_once = max(1, _CHUNK // len(rows))
     for first in range(0, len(windows), at_once):
         part = slice(first, first + at_once)
@@ -131,23 +152,34 @@ def _equations(windows: WindowSet, target: int, steps: np.ndarray, naive: np.nda
         values = windows.series[starts + rows, target].astype(np.float64)
         values -= windows.location[part, target, None]
         values *= windows.inverse_scale[part, target, None]
-        x, y = np.split(values, [lookback], axis=1)
-        both = np.column_stack([x, np.ones(len(x)), y - x[:, naive[steps]]])
-        weighted = both
+        x, y = np.split(values, [windows.steps], axis=1)
+        counts = np.ones(len(x))
         if windows.weights is not None:
-            weighted = both * windows.weights[starts + ahead].mean(axis=1, keepdims=True)
+            counts = windows.weights[starts + windows.steps + steps].mean(axis=1)
+        yield starts, x, y, counts
+
+
+def _equations(
+    windows: WindowSet,
+    target: int,
+    steps: np.ndarray,
+    naive: np.ndarray,
+    added: np.ndarray | None,
+) -> Equations:
+    lookback, squares = windows.steps, 0.0
+    products = np.zeros((lookback + 1, lookback + 1 + len(steps)))
+    for starts, x, y, counts in read_windows(windows, target, steps):
+        error = y - x[:, naive[steps]]
+        if added is not None:
+            error -= added[starts + lookback + steps]
+        both = np.column_stack([x, np.ones(len(x)), error])
+        weighted = both * counts[:, None]
         products += weighted[:, : lookback + 1].T @ both
         squares += np.vdot(weighted[:, lookback + 1 :], both[:, lookback + 1 :])
-    count = products[lookback, lookback]
-    mean_square = np.trace(products[:, :lookback]) / lookback / (count or 1.0)  # no windows: 0 / 1
-    constant = np.sqrt(mean_square) or 1.0
-    products[lookback] *= constant
-    products[:, lookback] *= constant
-    xx, xr = np.split(products, [lookback + 1], axis=1)
-    return Equations(count, float(constant), xx, xr, squares)
+    return Equations.of(products, squares)
 
 
-def _penalty(equations: Equations) -> float:
+def penalty_of(equations: Equations) -> float:
     """What generalised cross-validation chooses of ``PENALTIES``.
 
     Windows overlap, and so do their forecasts: two count as one.

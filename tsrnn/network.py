@@ -136,6 +136,10 @@ class Network:
             if name.startswith("head"):
                 values[:] = 0
 
+    def parameters_of(self, number: int) -> dict[str, np.ndarray]:
+        """The named parameters of one of the engine's networks."""
+        return {name: values[number] for name, values in self._by_network.items()}
+
     def _initialize(self, name: str, values: np.ndarray, random: np.random.Generator) -> None:
         hidden = self.architecture.hidden_size
         if values.ndim == 1 or name.startswith("skip"):
