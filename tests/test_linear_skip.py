@@ -235,11 +235,11 @@ def test_a_distribution_starts_around_the_linear_model(strategy, loss):
     np.testing.assert_allclose(high - middle, middle - low)
 
 
-def test_known_covariates_say_nothing_at_the_start():
+def test_known_covariates_of_chance_say_nothing_at_the_start():
     X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=84)})
     forecaster = small(linear_skip=True, horizon=4, **STILL).fit(X[:80], wave(80))
     alone = small(linear_skip=True, horizon=4, **STILL).fit(wave(80))
-    np.testing.assert_allclose(forecaster.predict(X[80:]), alone.predict(), rtol=1e-12)
+    np.testing.assert_allclose(forecaster.predict(X[80:]), alone.predict(), rtol=1e-5)
 
 
 def test_validation_windows_are_not_solved_for():

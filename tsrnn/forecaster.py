@@ -72,9 +72,9 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     linear_skip : bool or "auto", default="auto"
         Add to the network's forecast of a target a linear function of its window (Lai et al., 2018,
         LSTNet), fixed before training, which starts there: the seasonal naive forecast, corrected
-        as far as the data tell. It is hard to beat (Zeng et al., 2023); ``early_stopping`` keeps it
-        alone if the network does not improve on it. Counts ("poisson", "negative_binomial") cannot
-        have it. "auto": for other losses, unless recursive, up to a lookback of 1024.
+        as far as the data tell, with "direct" by known covariates too. It is hard to beat (Zeng et
+        al., 2023); ``early_stopping`` keeps it if the network is no better. Counts ("poisson",
+        "negative_binomial") cannot have it. "auto": if not, unless recursive, up to lookback 1024.
     segment_length : int, default=None
         Read the window in segments of so many steps, each through a linear layer with ReLU, one
         recurrent step a segment; forecast the horizon in such segments too, in parallel, each from
