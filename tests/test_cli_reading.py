@@ -50,6 +50,16 @@ def test_the_standard_input_has_a_name(capsys, monkeypatch, contents, message):
             [],
             "row 2: 'x' is not a number; --na x takes it for a missing value; col",
         ),
+        (
+            "t,staff,sales\n2024-01,40,900\n2024-02,45,n.v.\n",
+            [],
+            "column 'staff' holds numbers, and 'sales' may: column 'sales', data row 2: 'n.v.' is",
+        ),
+        (
+            "t,staff,sales\n2024-01,40,$900.10\n2024-02,45,$930.00\n",
+            [],
+            "column 'staff' holds numbers, and 'sales' may: column 'sales', data row 1: '$900.10'",
+        ),
         ("t,v\n2024-01,True\n", ["--target", "v"], "'v', data row 1: 'True' is not a number"),
         ("v\n2024-01\n", [], "no column holds numbers to forecast: 'v' is the only one"),
         (
@@ -249,12 +259,15 @@ def test_rows_of_separators_at_the_end_are_none(csv, capsys):
     assert "sales: 60 rows, 2020-01-01 to 2024-12-01" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("default")
 def test_missing_values_at_the_end_are_some(csv, capsys):
     table = monthly().assign(when=range(60), sales=monthly()["sales"].where(lambda y: y.index < 58))
     text = table.to_csv(index=False) + ",\n"
     arguments = ["--target", "sales", "--missing", "ffill", "--backtest", "0", *SMALL]
     assert main(["forecast", csv(text), *arguments]) == 0
-    assert "note: 3 of 61 steps have no value" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "note: 3 of 61 steps have no value" in told
+    assert "The last 3 values of X are missing and were filled" in told
 
 
 def test_words_for_missing_values(csv, capsys):

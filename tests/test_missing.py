@@ -202,6 +202,16 @@ def test_a_large_static_number_is_not_rounded_where_another_column_has_a_gap():
     assert read_training(frame, None, roles).covariates["size"].tolist() == [size] * 99
 
 
+def test_what_is_missing_at_the_end_may_be_what_is_to_come():
+    y = daily(60)
+    y.iloc[[5, 6, 20]] = np.nan
+    small(missing="ffill").fit(y.where(np.arange(60) < 58))  # no more than elsewhere
+    y.iloc[55:] = np.nan
+    with pytest.warns(UserWarning, match=says("last 5 values of X", "leave their rows out")):
+        forecaster = small(missing="ffill").fit(y)
+    assert forecaster.predict().index[0] == y.index[-1] + pd.Timedelta(days=1)
+
+
 def test_months_with_gaps_every_half_year_are_months():
     months = pd.date_range("2018-01-01", periods=60, freq="MS")
     rows = Rows("y", months[np.arange(60) % 6 != 5], np.array([0, 50]))

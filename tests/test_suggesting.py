@@ -196,6 +196,17 @@ def test_series_that_a_recursive_forecast_can_read_are_not_padded():
     assert suggest(frame, 6, strategy="recursive").short_series == "raise"
 
 
+def test_of_what_is_seldom_sold_totals_are_right():
+    random = np.random.default_rng(0)
+    sold = np.where(random.random(400) < 0.3, random.poisson(20, 400), 0).astype(float)
+    y = pd.Series(sold, daily(400).index)
+    forecaster = suggest(y, 28, n_members=1)
+    assert forecaster.loss == "mse"
+    assert "0" in forecaster.why["loss"]
+    assert 0.7 < forecaster.fit(y).predict().mean() / sold.mean() < 1.4
+    assert suggest(y.where(y > 0, 1.0), 28).loss == "mae"
+
+
 @pytest.mark.parametrize("series", [daily(40), daily(40).to_numpy()], ids=["dates", "array"])
 def test_what_nothing_could_be_fitted_to_is_refused(series):
     with pytest.raises(ValueError, match=says("40 rows", "lookback 24 + horizon 24 need 48")):

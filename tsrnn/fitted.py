@@ -32,7 +32,8 @@ class FittedForecaster:
         X : Series, DataFrame, array or list, default=None
             The rows to forecast, with the covariates that are known in advance. Rows are found by
             their time stamps (and series); they may go beyond ``horizon``, in blocks of which
-            each is fed with the forecast before, and without covariates also begin later. Past
+            each is fed with the forecast before (and which may swing ever wider: look at them
+            where they are many times the horizon), and without covariates also begin later. Past
             covariates and targets in it are never read; static ones must be those of the series.
             What to forecast from is ``history``. None: the next ``horizon`` steps.
         history : Series, DataFrame, array or list of numbers, default=None

@@ -399,8 +399,8 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RNNForecaster:
         """Go on learning, for one epoch; the first call begins afresh.
 
-        Scales and categories stay as they are; only a new series of a panel brings its own scale,
-        and so does one that was missing from the call before: it was forgotten.
+        Scales, categories and the linear path stay as they are; only a new series of a panel brings
+        its own scale, and so does one that was missing from the call before: it was forgotten.
         The learning rate is constant, and ``predict`` follows on these data. Windows do not reach
         back into those of earlier calls: each call needs at least ``lookback`` + ``horizon`` rows.
 

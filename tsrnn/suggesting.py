@@ -55,6 +55,8 @@ class Nature(NamedTuple):
     """Whether a week tells more than a day."""
     wanders: bool
     """Whether the last value tells the level of what comes better than the last season's mean."""
+    sparse: bool
+    """Whether at least a third of the values are 0, as of demand for what is seldom sold."""
 
 
 def nature_of(panel: Panel, horizon: int) -> Nature:
@@ -78,6 +80,7 @@ def nature_of(panel: Panel, horizon: int) -> Nature:
         *(panel.n_series, panel.n_targets, length, int(panel.lengths.min()), windows),
         *(season, panel.season == 1 and season > 1, week, weekly),
         _wanders(series, week if week and weekly else season, horizon),
+        bool((panel.targets == 0).mean() >= 1 / 3),
     )
 
 
@@ -181,6 +184,9 @@ def choices(
         why = "a linear model is hard to beat, and the place to start"
         chosen["linear_skip"] = Choice(True, why)
     chosen["loss"] = Choice("mae", "outliers weigh little")
+    if nature.sparse:
+        why = "a third of the values or more are 0, so their median would be too little"
+        chosen["loss"] = Choice("mse", why)
     return chosen | _sizes(nature, segment is not None)
 
 

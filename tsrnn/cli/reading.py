@@ -22,6 +22,8 @@ __all__ = ["read_series"]
 # Names of columns that may hold dates written as numbers
 _TIMES = ("date", "datetime", "day", "ds", "month", "time", "timestamp", "week", "year")
 _EXPLAINED = 3
+# A number as people write it: perhaps with marks between digits, and a sign around them
+_WITH_A_SIGN = r"[-+]?[^\w\s]?\s?\d[\d.,' ]*\s?[^\w\s]?"
 
 
 def read_series(
@@ -128,6 +130,16 @@ def _guess_target(table: pd.DataFrame, times: str | None, dialect: Dialect) -> s
     numeric = [name for name in numeric if not name.startswith(UNNAMED)] or numeric
     if len(numeric) > 1:
         raise ValueError(f"several columns hold numbers: {names(numeric)}; name one with --target")
+    for name in others:
+        if (
+            not name.startswith(UNNAMED)
+            and name not in numeric
+            and _may_hold_numbers(table[name], dialect)
+        ):
+            raise ValueError(
+                f"column {numeric[0]!r} holds numbers, and {name!r} may: "
+                f"{not_a_number(table[name], dialect)}; or name one with --target"
+            )
     return numeric[0]
 
 
@@ -135,3 +147,10 @@ def _holds_numbers(column: pd.Series, dialect: Dialect) -> bool:
     there = column.dropna()
     # The first value spares reading the whole of a column of words.
     return bool(are_numbers(there[:1], dialect).any() and are_numbers(there, dialect).all())
+
+
+def _may_hold_numbers(column: pd.Series, dialect: Dialect) -> bool:
+    """Whether some values are numbers, or one with a currency or the like begins the column."""
+    there = column.dropna()
+    with_a_sign = there[:1].str.strip().str.fullmatch(_WITH_A_SIGN).any()
+    return bool(with_a_sign or are_numbers(there, dialect).any())

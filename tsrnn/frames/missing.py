@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,22 @@ def fill_targets(
         )
         column = filled[:, number]
         column[holes] = _between(column, holes, before, after, how)
+        _warn_of_ends(holes, before, after, rows)
     return filled, gaps.any(axis=1)
+
+
+def _warn_of_ends(holes: np.ndarray, before: np.ndarray, after: np.ndarray, rows: Rows) -> None:
+    """Say so if more is missing at the end of a series than anywhere within: it may be to come."""
+    last = after < 0
+    within = (after - before)[(before >= 0) & ~last].max(initial=1) - 1
+    missing = np.bincount(np.unique(before[last], return_inverse=True)[1]).max(initial=0)
+    if missing > max(1, within):
+        series = rows.name if rows.ids is None else f"a series of {rows.name}"
+        warnings.warn(
+            f"The last {missing} values of {series} are missing and were filled, and forecasts "
+            "begin after them. If they are what is to be forecast, leave their rows out.",
+            stacklevel=7,  # where fit was called
+        )
 
 
 def fill_covariates(
