@@ -109,15 +109,17 @@ def start_at(network: Network, linear_models: list[LinearModel]) -> None:
     Effects of categories become the first numbers of their vectors.
     """
     network.start_at([(model.weight, model.bias) for model in linear_models])
-    for number in range(network.engine.networks):
-        effects = linear_models[network.series_of(number)].effects
-        if effects.size:
-            _put(effects, network.parameters_of(number), network.architecture)
+    with blas_on_one_thread():
+        for number in range(network.engine.networks):
+            effects = linear_models[network.series_of(number)].effects
+            if effects.size:
+                _put(effects, network.parameters_of(number), network.architecture)
 
 
 def _put(
     effects: np.ndarray, parameters: dict[str, np.ndarray], architecture: Architecture
 ) -> None:
+    """Effects to the weights of the head, those of categories to their vectors too."""
     columns = architecture.columns
     known, values = Known(columns), architecture.horizon * columns.targets
     weights = parameters["head.known_weight"][:values]
@@ -154,8 +156,8 @@ def _effects(
         rest = y - x @ weight.T - bias
         before = (starts + windows.steps + steps - 1).ravel()  # which hold what is known
         each = np.repeat(counts, horizon) / horizon  # a window counts as one, not as its steps
-        times += np.bincount(before, each, minlength=rows)
-        left += np.bincount(before, each * rest.ravel(), minlength=rows)
+        np.add.at(times, before, each)
+        np.add.at(left, before, each * rest.ravel())
         squares += each @ np.square(rest.ravel())
     products, first = np.zeros((known.width + 1, known.width + 2)), 0
     for part in _in_parts(known, windows.series):
