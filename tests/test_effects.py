@@ -6,8 +6,9 @@ import pytest
 from small import daily, small
 from test_linear_skip import STILL, corrections
 
-from tsrnn import effects
+from tsrnn import effects, linear
 from tsrnn.kernels import Architecture, Columns
+from tsrnn.losses import Gaussian, SquaredError
 from tsrnn.network import Network
 
 LOOKBACK, HORIZON = 5, 3
@@ -42,19 +43,24 @@ def test_effects_are_those_of_scikit_learn(target, weighted):
     weight = np.random.default_rng(2).normal(size=(HORIZON * 2, LOOKBACK))
     bias = np.arange(HORIZON * 2) / 10
     windows = network().windows(series, starts, weights)
-    found = effects._effects(effects.Known(COLUMNS), windows, target, weight, bias)
+    path = linear.Path(weight, bias, np.array([0.5, 0.8]))
+    found = effects._effects(effects.Known(COLUMNS), windows, target, path)
+    errors = effects._errors(windows, target, path, None)
     x, rest, count = [], [], []
     for start in starts:
         end = start + LOOKBACK
         last = series[end - 1, target]
         for step in range(HORIZON):
-            path = weight[step * 2 + target] @ (series[start:end, target] - last)
-            rest.append(series[end + step, target] - last - path - bias[step * 2 + target])
+            along = weight[step * 2 + target] @ (series[start:end, target] - last)
+            rest.append(series[end + step, target] - last - along - bias[step * 2 + target])
             x.append(known_of(series, end + step))
             count.append(1 if weights is None else weights[end : end + HORIZON].mean())
     each = np.array(count)[:, None] / HORIZON
     wanted, _ = corrections(np.array(x), np.array(rest)[:, None], each)
     np.testing.assert_allclose(found, wanted[0], atol=1e-9)
+    by_step = np.square(rest).reshape(-1, HORIZON), np.reshape(count, (-1, HORIZON))
+    wanted = np.sqrt(np.average(by_step[0], axis=0, weights=by_step[1])) / path.freedom[target]
+    np.testing.assert_allclose(errors, wanted)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +72,19 @@ def test_a_network_starts_at_path_and_effects(more):
     series, random = rows(columns=columns), np.random.default_rng(3)
     targets, known = columns.targets, effects.Known(columns)
     path = random.normal(size=(HORIZON * targets, LOOKBACK)), random.normal(size=HORIZON * targets)
-    model = effects.LinearModel(*path, random.normal(size=(targets, known.width)))
+    errors = random.uniform(0.5, 2, (HORIZON, targets))
+    of_known = random.normal(size=(targets, known.width))
+    model = effects.LinearModel(linear.Path(*path, np.ones(targets)), of_known, errors)
+    loss = Gaussian() if one.architecture.numbers == 2 else SquaredError()
     one.initialize([random])
-    effects.start_at(one, [model])
+    effects.start_at(one, [model], loss)
     starts = np.arange(10, 60)
     found = one.engine.predict({0: one.windows(series, starts).batch()})[0]
-    found = found[:, : HORIZON * targets].reshape(len(starts), HORIZON, targets)
+    found = found.reshape(len(starts), -1, HORIZON, targets)
+    if one.architecture.numbers == 2:
+        deviations = loss.parameters((found[:, 0], found[:, 1]))[1]
+        np.testing.assert_allclose(deviations, np.broadcast_to(errors, deviations.shape))
+    found = found[:, 0]
     ahead = np.roll(known.read(series) @ effects_in_reach(model.effects, one).T, 1, axis=0)
     for window, start in enumerate(starts):
         end = start + LOOKBACK
@@ -136,3 +149,22 @@ def test_series_with_networks_of_their_own_have_their_own_effects():
     forecaster = small(horizon=3, **options).fit(past)
     found = forecaster.predict(ahead.drop(columns="y"))
     np.testing.assert_allclose(found["y"], ahead["y"], atol=1.5)
+
+
+@pytest.mark.parametrize("more", [{}, {"segment_length": 3}], ids=str)
+@pytest.mark.parametrize("loss", ["quantile", "gaussian", "student_t"])
+def test_a_distribution_begins_as_wide_as_errors_are_to_be_expected(loss, more):
+    """Of noise that nothing can be learned of, on rows that were not seen."""
+    noise = np.random.default_rng(0).normal(50, 10, 300)
+    y, came = pd.Series(noise[:90], daily(90).index), noise[90:]
+    options = {"linear_skip": True, "horizon": 6, "lookback": 15, "normalize": "last"}
+    forecaster = small(**options, loss=loss, **STILL, **more).fit(y)
+    low, high = forecaster.predict_quantiles([0.1, 0.9]).mean()
+    inside = ((came > low) & (came < high)).mean()
+    assert 0.7 < inside < 0.95
+
+
+def test_a_constant_is_sure():
+    forecaster = small(linear_skip=True, loss="gaussian").fit(pd.Series(1000.0, daily().index))
+    low, high = forecaster.predict_quantiles([0.1, 0.9]).to_numpy()[0]
+    assert 990 < low < 1000 < high < 1010

@@ -9,7 +9,8 @@ import numpy as np
 
 from tsrnn.blas import blas_on_one_thread
 from tsrnn.kernels import Architecture, Columns, WindowSet
-from tsrnn.linear import MOST_WINDOWS, Equations, penalty_of, read_windows, ridge
+from tsrnn.linear import MOST_WINDOWS, Equations, Path, chosen, read_windows, ridge
+from tsrnn.losses import Loss
 from tsrnn.network import Network
 from tsrnn.windows import spread_out
 
@@ -23,12 +24,11 @@ _CHUNK = 1 << 20  # numbers of rows that are written out at a time
 class LinearModel(NamedTuple):
     """Where a network with a skip path starts."""
 
-    weight: np.ndarray
-    """(horizon * targets, lookback), as the parameter ``skip.weight``."""
-    bias: np.ndarray
-    """(horizon * targets,)"""
+    path: Path
     effects: np.ndarray
     """(targets, effects) of what is known of a step, as ``Known`` lists it; alike for all steps."""
+    errors: np.ndarray
+    """(horizon, targets): how large errors are to be expected, the root of their mean square."""
 
 
 class Known:
@@ -86,34 +86,39 @@ def linear_model(
     LinearModel
     """
     architecture = network.architecture
-    known, targets = Known(architecture.columns), architecture.columns.targets
-    path = ridge(network, series, starts, season, weights)
-    if architecture.decoder or not known.width or not len(starts):
-        return LinearModel(*path, np.zeros((targets, 0)))
+    known, targets = Known(architecture.columns), range(architecture.columns.targets)
+    path, added = ridge(network, series, starts, season, weights), None
+    effects = np.zeros((len(targets), 0))
     if len(starts) > MOST_WINDOWS:
         starts = starts[spread_out(len(starts), MOST_WINDOWS)]
     windows = network.windows(series, starts, weights)
+    turns = 0 if architecture.decoder or not known.width or not len(starts) else _TURNS
     with blas_on_one_thread():
-        for _ in range(_TURNS):
-            effects = np.stack(
-                [_effects(known, windows, target, *path) for target in range(targets)]
-            )
+        for _ in range(turns):
+            effects = np.stack([_effects(known, windows, target, path) for target in targets])
             ahead = np.concatenate([rows @ effects.T for rows in _in_parts(known, series)])
-            path = ridge(network, series, starts, season, weights, np.roll(ahead, 1, axis=0))
-    return LinearModel(*path, effects)
+            added = np.roll(ahead, 1, axis=0)
+            path = ridge(network, series, starts, season, weights, added)
+        errors = np.stack([_errors(windows, target, path, added) for target in targets], axis=1)
+    return LinearModel(path, effects, errors)
 
 
-def start_at(network: Network, linear_models: list[LinearModel]) -> None:
+def start_at(network: Network, linear_models: list[LinearModel], loss: Loss) -> None:
     """Have an untrained network forecast what the linear model does, of each series or of all.
 
-    Effects of categories become the first numbers of their vectors.
+    Effects of categories become the first numbers of their vectors. A distribution is as wide as
+    the errors are to be expected.
     """
-    network.start_at([(model.weight, model.bias) for model in linear_models])
+    network.start_at([model.path[:2] for model in linear_models])
     with blas_on_one_thread():
         for number in range(network.engine.networks):
-            effects = linear_models[network.series_of(number)].effects
-            if effects.size:
-                _put(effects, network.parameters_of(number), network.architecture)
+            model = linear_models[network.series_of(number)]
+            parameters = network.parameters_of(number)
+            if model.effects.size:
+                _put(model.effects, parameters, network.architecture)
+            by_position = model.errors.reshape(network.architecture.positions, -1)
+            error = np.sqrt(np.square(by_position).mean(axis=0))
+            parameters["head.bias"][:] = np.concatenate(loss.start(error))
 
 
 def _put(
@@ -144,17 +149,36 @@ def _in_parts(known: Known, series: np.ndarray) -> Iterator[np.ndarray]:
         yield known.read(series[first : first + at_once])
 
 
-def _effects(
-    known: Known, windows: WindowSet, target: int, weight: np.ndarray, bias: np.ndarray
-) -> np.ndarray:
-    """Of one target: ridge regression of what the path leaves of the rows that are forecast."""
-    horizon, rows = len(bias) // windows.targets, len(windows.series)
-    weight, bias = weight[target :: windows.targets], bias[target :: windows.targets]
-    steps = np.arange(horizon)
-    times, left, squares = np.zeros(rows), np.zeros(rows), 0.0
+def _left(
+    windows: WindowSet, target: int, path: Path
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What the path leaves of one target, some windows at a time.
+
+    Yields the row of each step to come, and what is left, both (windows, horizon); and how much
+    each window counts.
+    """
+    weight, bias = path.weight[target :: windows.targets], path.bias[target :: windows.targets]
+    steps = np.arange(len(bias))
     for starts, x, y, counts in read_windows(windows, target, steps):
-        rest = y - x @ weight.T - bias
-        before = (starts + windows.steps + steps - 1).ravel()  # which hold what is known
+        yield starts + windows.steps + steps, y - x @ weight.T - bias, counts
+
+
+def _errors(windows: WindowSet, target: int, path: Path, added: np.ndarray | None) -> np.ndarray:
+    """Of one target: how large they are to be expected where nothing was learned, by step."""
+    total, squares = 0.0, np.zeros(len(path.bias) // windows.targets)
+    for rows, rest, counts in _left(windows, target, path):
+        error = rest if added is None else rest - added[rows, target]
+        squares += counts @ np.square(error)
+        total += counts.sum()
+    return np.sqrt(squares / (total or 1.0)) / path.freedom[target]
+
+
+def _effects(known: Known, windows: WindowSet, target: int, path: Path) -> np.ndarray:
+    """Of one target: ridge regression of what the path leaves of the rows that are forecast."""
+    horizon, rows = len(path.bias) // windows.targets, len(windows.series)
+    times, left, squares = np.zeros(rows), np.zeros(rows), 0.0
+    for forecast, rest, counts in _left(windows, target, path):
+        before = forecast.ravel() - 1  # which hold what is known
         each = np.repeat(counts, horizon) / horizon  # a window counts as one, not as its steps
         np.add.at(times, before, each)
         np.add.at(left, before, each * rest.ravel())
@@ -166,4 +190,4 @@ def _effects(
         one = np.column_stack([part, np.ones(len(part))])
         products += one.T @ np.column_stack([one * times[here, None], left[here]])
     equations = Equations.of(products, squares)
-    return equations.solution(penalty_of(equations))[0][0]
+    return equations.solution(chosen(equations)[0])[0][0]

@@ -155,7 +155,7 @@ def _start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> No
     series, weights = examples.series, examples.weights
     training = [windows_of(runs, examples.origins) for runs in examples.training]
     each = [linear_model(network, series, starts, season, weights) for starts in training]
-    start_at(network, each)
+    start_at(network, each, model.loss)
 
 
 def _relative(weights: np.ndarray, times: np.ndarray, whose: str, purpose: str) -> np.ndarray:

@@ -19,6 +19,18 @@ PENALTIES = 10.0 ** np.arange(-4, 3.5, 0.5)
 MOST_WINDOWS = 2**18
 # Numbers of windows that are written out at a time.
 _CHUNK = 1 << 20
+_LEAST_FREEDOM = 0.1  # errors are not taken to be more than ten times those of the windows
+
+
+class Path(NamedTuple):
+    """A linear path, in float64; rows step by step, target by target."""
+
+    weight: np.ndarray
+    """(horizon * targets, lookback), as the parameter ``skip.weight``."""
+    bias: np.ndarray
+    """(horizon * targets,), as ``skip.bias``."""
+    freedom: np.ndarray
+    """(targets,): the share that the windows have left; errors elsewhere are so much larger."""
 
 
 def ridge(
@@ -28,7 +40,7 @@ def ridge(
     season: int = 1,
     weights: np.ndarray | None = None,
     added: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Path:
     """Ridge regression of each step of each target on its own last values.
 
     Weights are held back from those of the seasonal naive forecast, not from 0 (Hoerl & Kennard,
@@ -55,9 +67,7 @@ def ridge(
 
     Returns
     -------
-    weight : ndarray of float64, shape (horizon * targets, lookback)
-    bias : ndarray of float64, shape (horizon * targets,)
-        Step by step, as the parameters ``skip.weight`` and ``skip.bias``.
+    Path
     """
     horizon, targets = network.architecture.horizon, network.architecture.columns.targets
     lookback, steps, most = network.lookback, np.arange(horizon), MOST_WINDOWS
@@ -68,19 +78,21 @@ def ridge(
     windows = network.windows(series, starts, weights)
     naive = naive_places(lookback, horizon, season)
     weight, bias = np.zeros((horizon, targets, lookback)), np.empty((horizon, targets))
+    freedom = np.empty(targets)
     weight[steps, :, naive] = 1
     with blas_on_one_thread():
         for target in range(targets):
             other = None if added is None else added[:, target]
             alike = _equations(windows, target, steps, naive, other)
-            penalty, groups = penalty_of(alike), [(steps, alike)]
+            penalty, freedom[target] = chosen(alike)
+            groups = [(steps, alike)]
             if weights is not None:
                 each = np.split(steps, horizon)
                 groups = [(step, _equations(windows, target, step, naive, other)) for step in each]
             for some, equations in groups:
                 correction, bias[some, target] = equations.solution(penalty)
                 weight[some, target] += correction
-    return weight.reshape(-1, lookback), bias.ravel()
+    return Path(weight.reshape(-1, lookback), bias.ravel(), freedom)
 
 
 def naive_places(lookback: int, horizon: int, season: int) -> np.ndarray:
@@ -179,8 +191,8 @@ def _equations(
     return Equations.of(products, squares)
 
 
-def penalty_of(equations: Equations) -> float:
-    """What generalised cross-validation chooses of ``PENALTIES``.
+def chosen(equations: Equations) -> tuple[float, float]:
+    """What generalised cross-validation chooses of ``PENALTIES``, and the freedom it leaves.
 
     Windows overlap, and so do their forecasts: two count as one.
     """
@@ -192,5 +204,8 @@ def penalty_of(equations: Equations) -> float:
     left = equations.rr - (along * (2 * held - values) / held**2).sum(axis=0)
     free = (values / held).sum(axis=0)
     usable = free < windows
-    scores = left[usable] / (1 - free[usable] / windows) ** 2
-    return float(PENALTIES[usable][np.argmin(scores)] if usable.any() else PENALTIES[-1])
+    if not usable.any():
+        return float(PENALTIES[-1]), _LEAST_FREEDOM
+    share = 1 - free[usable] / windows
+    best = np.argmin(left[usable] / share**2)
+    return float(PENALTIES[usable][best]), max(float(share[best]), _LEAST_FREEDOM)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import astuple
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+
 Units = Literal["standard", "naive", "size", "counts"]
 
 
@@ -57,6 +59,10 @@ class Loss(ABC):
         """Those of ``location + scale * value``."""
         return tuple(each * scale + location for each in parameters)
 
+    def start(self, error: np.ndarray) -> tuple:
+        """Numbers that say 0, and how large errors of that are to be expected: they begin so."""
+        return (np.zeros_like(error),)
+
     def point(self, parameters: tuple) -> Any:
         """The forecast itself."""
         return parameters[0]
@@ -68,3 +74,9 @@ class Distribution(Loss):
     @abstractmethod
     def quantile(self, parameters: tuple, level: Any) -> Any:
         """What the value is below with a probability of ``level``; the arrays broadcast."""
+
+
+def softplus_inverse(y: np.ndarray) -> np.ndarray:
+    """What the softplus is ``y`` of; of a small number in place of 0."""
+    y = np.maximum(y, 1e-3)
+    return y + np.log(-np.expm1(-y))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tsrnn.kernels.elementary import digamma_difference, log_gamma_ratio, sigmoid, softplus
-from tsrnn.losses.base import Distribution, Units
+from tsrnn.losses.base import Distribution, Units, softplus_inverse
 
 # Scales, means and spreads that a network gives are larger than this part of their window's scale:
 # no forecast is so sure of itself that one error outweighs all others.
@@ -20,6 +20,12 @@ class _Spread(Distribution):
     """A distribution given by where it lies and by how wide it is."""
 
     numbers = 2
+    deviation: ClassVar[float] = 1.0
+    """The standard deviation where the scale is 1."""
+
+    def start(self, error: np.ndarray) -> tuple:
+        """Around 0, with that standard deviation."""
+        return np.zeros_like(error), softplus_inverse(error / self.deviation - SMALLEST)
 
     def parameters(self, output: tuple) -> tuple:
         """Location and scale."""
@@ -61,6 +67,7 @@ class StudentT(_Spread):
     """
 
     DEGREES: ClassVar[float] = 5.0
+    deviation: ClassVar[float] = math.sqrt(DEGREES / (DEGREES - 2))
     _CONSTANT: ClassVar[float] = (
         math.lgamma(DEGREES / 2) - math.lgamma((DEGREES + 1) / 2) + math.log(DEGREES * math.pi) / 2
     )

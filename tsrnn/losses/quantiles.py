@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from tsrnn.kernels.elementary import sigmoid, softplus
-from tsrnn.losses.base import Distribution
+from tsrnn.losses.base import Distribution, softplus_inverse
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,21 @@ class Quantiles(Distribution):
             quantiles[place] = quantiles[place - 1] + softplus(output[place]) * self._gap
         return tuple(quantiles)
 
+    def start(self, error: np.ndarray) -> tuple:
+        """The quantiles of a normal distribution with that standard deviation."""
+        from scipy.special import ndtri  # here, as elsewhere: SciPy takes its time to import
+
+        scores = ndtri(np.array(self.levels))
+        gaps = [softplus_inverse(gap * error / self._gap) for gap in np.diff(scores)]
+        return scores[self._middle] * error, *gaps
+
     def point(self, parameters: tuple) -> Any:
         """The median; of a single level its quantile."""
         return self.quantile(parameters, 0.5) if len(self.levels) > 1 else parameters[0]
 
     def quantile(self, parameters: tuple, level: Any) -> Any:
         """Between the levels, and beyond, on straight lines in normal scores."""
-        from scipy.special import ndtri  # here, as elsewhere: SciPy takes its time to import
+        from scipy.special import ndtri
 
         scores, score = ndtri(np.array(self.levels)), ndtri(level)
         ends = np.array([-np.inf, *scores[1:-1], np.inf])
