@@ -1,4 +1,7 @@
-"""What covariates that are known in advance add to the linear model of a window, in closed form."""
+"""Where a network with a linear path starts: the path, effects beside it, and how far it errs.
+
+Effects are what covariates that are known in advance add to the path.
+"""
 
 from __future__ import annotations
 
