@@ -54,6 +54,7 @@ def holey_frame(seed, freq="MS", n_series=5):
 
 @given(st.integers(0, 1000), st.sampled_from(list(HOLES)), st.sampled_from(["MS", "h", "B"]))
 @settings(deadline=None, max_examples=30)
+@pytest.mark.filterwarnings("ignore:The last:UserWarning")  # what happens to be missing at an end
 def test_filled_as_pandas_fills_each_series(seed, how, freq):
     frame = holey_frame(seed, freq)
     panel = read_training(frame, None, HOLES[how])

@@ -381,7 +381,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         -----
         UserWarning
             If ``y`` has dates and the covariates are an array without: rows are then matched in
-            the order they come. If a covariate holds numbers as text.
+            the order they come. If a covariate holds numbers as text, or last values are missing.
 
         Examples
         --------
