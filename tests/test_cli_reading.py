@@ -259,7 +259,7 @@ def test_rows_of_separators_at_the_end_are_none(csv, capsys):
     assert "sales: 60 rows, 2020-01-01 to 2024-12-01" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default")  # as for a user: elsewhere in the tests they are errors
 def test_missing_values_at_the_end_are_some(csv, capsys):
     table = monthly().assign(when=range(60), sales=monthly()["sales"].where(lambda y: y.index < 58))
     text = table.to_csv(index=False) + ",\n"

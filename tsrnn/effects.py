@@ -13,7 +13,7 @@ import numpy as np
 from tsrnn.blas import blas_on_one_thread
 from tsrnn.kernels import Architecture, Columns, WindowSet
 from tsrnn.linear import MOST_WINDOWS, Equations, Path, chosen, read_windows, ridge
-from tsrnn.losses import Loss
+from tsrnn.losses import Distribution, Loss
 from tsrnn.network import Network
 from tsrnn.windows import spread_out
 
@@ -31,7 +31,9 @@ class LinearModel(NamedTuple):
     effects: np.ndarray
     """(targets, effects) of what is known of a step, as ``Known`` lists it; alike for all steps."""
     errors: np.ndarray
-    """(horizon, targets): how large errors are to be expected, the root of their mean square."""
+    """(horizon, targets): how large errors are to be expected, the root of their mean square.
+
+    0 for a loss that knows no distribution."""
 
 
 class Known:
@@ -72,6 +74,7 @@ def linear_model(
     network: Network,
     series: np.ndarray,
     starts: np.ndarray,
+    loss: Loss,
     season: int = 1,
     weights: np.ndarray | None = None,
 ) -> LinearModel:
@@ -82,7 +85,7 @@ def linear_model(
     from 0 as the path's weights are from the naive forecast. With a decoder, which reads what is
     known itself, there are none.
 
-    Parameters are those of ``linear.ridge``.
+    Parameters are those of ``linear.ridge``, and the loss to be trained with.
 
     Returns
     -------
@@ -91,18 +94,22 @@ def linear_model(
     architecture = network.architecture
     known, targets = Known(architecture.columns), range(architecture.columns.targets)
     path, added = ridge(network, series, starts, season, weights), None
-    effects = np.zeros((len(targets), 0))
+    effects, errors = np.zeros((len(targets), 0)), np.zeros((architecture.horizon, len(targets)))
+    turns = 0 if architecture.decoder or not known.width or not len(starts) else _TURNS
+    spread = isinstance(loss, Distribution)
+    if not turns and not spread:
+        return LinearModel(path, effects, errors)
     if len(starts) > MOST_WINDOWS:
         starts = starts[spread_out(len(starts), MOST_WINDOWS)]
     windows = network.windows(series, starts, weights)
-    turns = 0 if architecture.decoder or not known.width or not len(starts) else _TURNS
     with blas_on_one_thread():
         for _ in range(turns):
             effects = np.stack([_effects(known, windows, target, path) for target in targets])
             ahead = np.concatenate([rows @ effects.T for rows in _in_parts(known, series)])
             added = np.roll(ahead, 1, axis=0)
             path = ridge(network, series, starts, season, weights, added)
-        errors = np.stack([_errors(windows, target, path, added) for target in targets], axis=1)
+        for target in targets if spread else ():
+            errors[:, target] = _errors(windows, target, path, added)
     return LinearModel(path, effects, errors)
 
 

@@ -154,7 +154,8 @@ def _start_at_linear_model(model: Model, panel: Panel, examples: Examples) -> No
     network, season = model.network, panel.season if model.season is None else 1
     series, weights = examples.series, examples.weights
     training = [windows_of(runs, examples.origins) for runs in examples.training]
-    each = [linear_model(network, series, starts, season, weights) for starts in training]
+    given = model.loss, season, weights
+    each = [linear_model(network, series, starts, *given) for starts in training]
     start_at(network, each, model.loss)
 
 

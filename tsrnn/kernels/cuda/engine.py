@@ -67,9 +67,10 @@ class Engine:
         with self._in_use:
             program = self._program(batches)
             session.forecast(program.kind.forecast_shape(self.architecture))
-            self._series = None
-            self._run(session, program, batches)
-            self._series = None  # rows to forecast from are written on, block by block
+            try:
+                self._run(session, program, batches)
+            finally:
+                self._series = None  # rows to forecast from are written on, block by block
             return session.read(c.PREDICTIONS)[0]
 
     def loss(self, batches: dict[int, Batch], loss) -> np.ndarray:
