@@ -279,7 +279,7 @@ def test_a_line_moved_from_file_to_file_is_a_change(tmp_path):
 
 
 def test_another_python_has_kernels_of_its_own(monkeypatch):
-    from tsrnn.kernels.cpu import disk
+    from tsrnn.kernels import disk
 
     before = disk.compiler()
     monkeypatch.setattr(sys, "version_info", (3, 99, 0, "final", 0))
@@ -290,7 +290,7 @@ def test_another_python_has_kernels_of_its_own(monkeypatch):
 
 @pytest.mark.parametrize("name", ["OPT", "BOUNDSCHECK", "LOOP_VECTORIZE"])
 def test_other_settings_of_numba_have_kernels_of_their_own(monkeypatch, name):
-    from tsrnn.kernels.cpu import disk
+    from tsrnn.kernels import disk
 
     before = disk.compiler()
     monkeypatch.setattr(disk.config, name, 0 if getattr(disk.config, name) else 1)

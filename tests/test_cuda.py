@@ -10,9 +10,11 @@ import multiprocessing
 
 import numpy as np
 import pytest
-from conftest import named
+from conftest import VIRTUAL_GPU, named
+from processes import fit_and_fingerprint, run
 from small import daily, small, wave
 from test_steps import shuffled, train
+from virtual_gpu import VirtualGPU
 
 import tsrnn
 from tsrnn import kernels
@@ -340,6 +342,31 @@ def test_a_fit_gives_the_memory_back(numba_cuda, monkeypatch):
     assert context.get_memory_info().free == free
     forecaster.predict()
     assert context.get_memory_info().free < free
+
+
+def fit_in_both_precisions(virtual):
+    """Fingerprints, and how many passes of the compiler they took; for a process of its own."""
+    gpu = VirtualGPU() if virtual else None  # before the library looks for one
+    from numba.cuda.core import event
+
+    with event.install_recorder("numba-cuda:run_pass") as compiled:
+        fits = [
+            fit_and_fingerprint(device="cuda", precision=each, max_epochs=1)
+            for each in ("ieee", "tf32")
+        ]
+    del gpu
+    return fits, len(compiled.buffer)
+
+
+def test_kernels_are_kept_on_disk(numba_cuda, request, tmp_path):
+    """Each precision its own; another process compiles nothing."""
+    work = fit_in_both_precisions, VIRTUAL_GPU in request.config.stash
+    fits, compiled = run(*work, NUMBA_CACHE_DIR=tmp_path)
+    assert fits[0] != fits[1]
+    assert compiled
+    files = sorted(tmp_path.rglob("gpu-*.bin"))
+    assert run(*work, NUMBA_CACHE_DIR=tmp_path) == [fits, 0]
+    assert sorted(tmp_path.rglob("gpu-*.bin")) == files
 
 
 def test_a_device_that_cannot_be_used_is_none(numba_cuda, monkeypatch):

@@ -101,6 +101,14 @@ int cuMemcpyDtoH(void *to, uint64_t from, size_t size)
     return OK;
 }
 
+int cuMemsetD8(uint64_t start, unsigned char value, size_t size)
+{
+    if (!is_allocated(start, size))
+        return INVALID_VALUE;
+    memset((void *)start, value, size);
+    return OK;
+}
+
 /* Kernels */
 
 struct kernel {

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from llvmlite import ir
 from numba import types
 from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 from numba.extending import intrinsic, register_jitable
 
-from tsrnn.kernels.cpu.disk import DiskCache
+from tsrnn.kernels.disk import DiskCache
 
 _compiling = threading.RLock()
 _kernels: dict[tuple, "Kernel"] = {}
@@ -54,6 +56,19 @@ def part_of_kernel(function: Callable) -> Callable:
     return register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
+class _OnDisk(DiskCache):
+    """Native functions there."""
+
+    def reduce(self, compiled: CompileResult) -> tuple:
+        return compiled._reduce()
+
+    def rebuild(self, target_context, reduced: tuple) -> CompileResult:
+        # All that a loaded function needs. The compiler itself sees to the rest, which takes longer
+        # than to load all kernels.
+        rtsys.initialize(target_context)
+        return CompileResult._rebuild(target_context, *reduced)
+
+
 class Kernel:
     """A native function ``void f(...)``, compiled when its address is first asked for.
 
@@ -78,7 +93,7 @@ class Kernel:
         self._function = function
         self._signature = types.void(*arguments)
         self._options = {"error_model": "numpy", "parallel": parallel}
-        self._disk = DiskCache(name)
+        self._disk = _OnDisk(name)
         self._compiled: CFunc | None = None
         self._for_python: Callable | None = None
 

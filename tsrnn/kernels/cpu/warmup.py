@@ -5,7 +5,6 @@ import numpy as np
 from numba import types
 
 from tsrnn.kernels.cpu import parameters, passes
-from tsrnn.kernels.cpu.disk import cache_folders
 from tsrnn.kernels.cpu.native import kernel
 from tsrnn.kernels.cpu.operations import OPERATIONS
 from tsrnn.kernels.cpu.products import multiply
@@ -13,6 +12,7 @@ from tsrnn.kernels.cpu.replay import replay_kernel
 from tsrnn.kernels.cpu.steps import steps_kernel
 from tsrnn.kernels.cpu.threads import available_threads, start_threads
 from tsrnn.kernels.cpu.vectors import machine
+from tsrnn.kernels.disk import cache_folders
 from tsrnn.kernels.forks import State
 
 # Those of which there is more than one are listed below.

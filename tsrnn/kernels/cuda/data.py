@@ -1,16 +1,35 @@
 """Windows in, predictions out: between the flat arrays and a tile's matrices.
 
 An operation is ``operation(arrays, context, call, me, threads)``: all threads of a block work on
-it, each on every so-manieth element. ``arrays`` are ``device.Arrays``; the context, and the call
+it, each on every so-manieth element. ``arrays`` are ``Arrays``; the context, and the call
 with its numbers from 1 on, are those of ``tape``, where numbers and the order of each call's
 arguments are explained beside the CPU's kernel of the same name. A buffer is a place in an array.
 
 A bare 1 divided by a number of single precision would be one of double precision, in Numba's rules.
 """
 
+from typing import Any, NamedTuple
+
 from tsrnn.kernels.cuda.device import LANES, function, integer, split, sync, unsigned
 from tsrnn.kernels.dropout import random_bits
 from tsrnn.kernels.tape import context as c
+
+
+class Arrays(NamedTuple):
+    """What device code works on, all but the last as pointers: see ``program``."""
+
+    series: Any
+    state: Any
+    scratch: Any
+    fixed: Any
+    starts: Any
+    held: Any
+    """Weights, in the block's own memory."""
+    partial: Any
+    """A tile of a product for each warp, there too."""
+    now: Any
+    """An array: blocks count in it."""
+
 
 _bits = function(random_bits)
 

@@ -12,7 +12,8 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -28,6 +29,7 @@ from numba.cuda.core import config
 from numba.cuda.extending import intrinsic
 
 from tsrnn.kernels.cuda.scalars import Scalar
+from tsrnn.kernels.disk import DiskCache
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
@@ -71,7 +73,7 @@ def equations(code: Callable, size: int) -> Callable:
     @intrinsic
     def apply(typing_context, values):
         def codegen(context, builder, signature, arguments):
-            data = _data_of(context, builder, values, arguments[0])
+            data = data_of(context, builder, values, arguments[0])
             places = [builder.gep(data, [ir.Constant(ir.IntType(32), i)]) for i in range(size)]
             numbers = [Scalar(builder, builder.load(place)) for place in places]
             for place, result in zip(places, code(*numbers), strict=False):
@@ -83,7 +85,8 @@ def equations(code: Callable, size: int) -> Callable:
     return apply
 
 
-def _data_of(context, builder, kind, array) -> ir.Value:
+def data_of(context, builder, kind, array) -> ir.Value:
+    """Where the numbers of an array lie, or those that a pointer points to."""
     from numba.cuda.np import arrayobj
 
     if isinstance(kind, types.CPointer):
@@ -128,7 +131,7 @@ else:
         """To the numbers from a place on: its indices are not asked whether they are negative."""
 
         def codegen(context, builder, signature, arguments):
-            return builder.gep(_data_of(context, builder, array, arguments[0]), [arguments[1]])
+            return builder.gep(data_of(context, builder, array, arguments[0]), [arguments[1]])
 
         return types.CPointer(array.dtype)(array, place), codegen
 
@@ -137,7 +140,7 @@ else:
         """Four numbers that lie side by side, from a multiple of four on, in one load."""
 
         def codegen(context, builder, signature, arguments):
-            first = builder.gep(_data_of(context, builder, array, arguments[0]), [arguments[1]])
+            first = builder.gep(data_of(context, builder, array, arguments[0]), [arguments[1]])
             kind = ir.VectorType(first.type.pointee, 4)
             loaded = builder.load(builder.bitcast(first, kind.as_pointer()))
             loaded.align = 16
@@ -147,38 +150,6 @@ else:
             return context.make_tuple(builder, signature.return_type, numbers)
 
         return types.UniTuple(array.dtype, 4)(array, place), codegen
-
-
-@intrinsic
-def tensor_product(typing_context, sums, row, weights, rows):
-    """``sums[row]`` += a product by tensor cores (compute capability 8.0), all threads together."""
-
-    def codegen(context, builder, signature, arguments):
-        kind, bits = ir.FloatType(), ir.IntType(32)
-        data = _data_of(context, builder, sums, arguments[0])
-        first = builder.mul(arguments[1], ir.Constant(arguments[1].type, 4))
-        places = [
-            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))]) for i in range(4)
-        ]
-        rounding = ir.InlineAsm(ir.FunctionType(bits, [kind]), "cvt.rna.tf32.f32 $0, $1;", "=r,f")
-        operands = [
-            builder.call(rounding, [builder.extract_value(arguments[which], i)])
-            for which, count in ((2, 4), (3, 2))
-            for i in range(count)
-        ]
-        operands += [builder.load(place) for place in places]
-        result = ir.LiteralStructType([kind] * 4)
-        code = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
-        code += "{$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
-        signature_of_code = ir.FunctionType(result, [bits] * 6 + [kind] * 4)
-        constraints = "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
-        multiply = ir.InlineAsm(signature_of_code, code, constraints, side_effect=True)
-        found = builder.call(multiply, operands, attrs=["convergent"])
-        for i, place in enumerate(places):
-            builder.store(builder.extract_value(found, i), place)
-        return context.get_dummy_value()
-
-    return types.void(sums, row, weights, rows), codegen
 
 
 @function
@@ -215,20 +186,16 @@ def is_finite(x):
 # Kernels
 
 
-class Arrays(NamedTuple):
-    """What device code works on, all but the last as pointers: see ``program``."""
+class _OnDisk(DiskCache):
+    """Kernels there; what is kept for one compute capability is no good for another."""
 
-    series: Any
-    state: Any
-    scratch: Any
-    fixed: Any
-    starts: Any
-    held: Any
-    """Weights, in the block's own memory."""
-    partial: Any
-    """A tile of a product for each warp, there too."""
-    now: Any
-    """An array: blocks count in it."""
+    def reduce(self, compiled: Any) -> dict[str, Any]:
+        return compiled._reduce_states()
+
+    def rebuild(self, target_context: Any, reduced: dict[str, Any]) -> Any:
+        from numba.cuda.dispatcher import _Kernel
+
+        return _Kernel._rebuild(**reduced)
 
 
 class Kernel:
@@ -240,10 +207,13 @@ class Kernel:
         ``code(series, state, scratch, fixed, starts, now)``, the first three of numbers of type
         ``real``, the others of 64-bit integers.
     real : numba type
+    details : tuple, default=None
+        What tells it from other kernels of the same types, made by the same sources. None: it is
+        not kept on disk.
     """
 
-    def __init__(self, code: Callable, real: Any):
-        self.code, self._real, self._kernel = code, real, None
+    def __init__(self, code: Callable, real: Any, details: tuple | None = None):
+        self.code, self._real, self._details, self._kernel = code, real, details, None
         self._compiling = threading.Lock()
 
     @property
@@ -277,7 +247,13 @@ class Kernel:
     def _for_device(self) -> Any:
         bounds = self.bounds(cuda.get_current_device().compute_capability)
         # Without lto what runs is what is tested, and it is compiled once.
-        return cuda.jit(self.signature, lto=False, launch_bounds=bounds)(self.code)
+        kernel = cuda.jit(lto=False, launch_bounds=bounds)(self.code)
+        if self._details is not None:
+            options = sorted(kernel.targetoptions.items())
+            kernel._cache = _OnDisk("gpu", version("numba-cuda"), options, *self._details)
+        kernel.compile(self.signature.args)
+        kernel.disable_compile()
+        return kernel
 
     def bounds(self, capability: tuple[int, int]) -> tuple[int, ...]:
         """Threads of a block; and how many blocks a multiprocessor is to have room for.
@@ -290,7 +266,7 @@ class Kernel:
 _configuring = threading.Lock()  # while numba-cuda's setting is another
 
 
-def _on(kernel: Any, blocks: int, held_bytes: int = 0) -> Any:
+def _on(kernel: Any, blocks: int, held_bytes: int) -> Any:
     """A kernel on so many blocks; numba-cuda's warning of fewer than 128 is kept back."""
     with _configuring:
         warns, config.CUDA_LOW_OCCUPANCY_WARNINGS = config.CUDA_LOW_OCCUPANCY_WARNINGS, 0
@@ -445,10 +421,10 @@ def read(on_device: Any, place: int, size: int) -> np.ndarray:
 
 def clear(on_device: Any, size: int) -> None:
     """Zeros in the first places."""
-    if SIMULATED:  # quicker than its threads
+    if SIMULATED:
         write(on_device, np.zeros(size, on_device.dtype))
-    else:
-        _on(_clear, -(-size // (THREADS * _CLEARED)))(on_device, size)
+    elif size:
+        cuda.driver.device_memset(on_device, 0, size * on_device.dtype.itemsize)
 
 
 def give_back() -> None:
@@ -464,15 +440,6 @@ def give_back() -> None:
 def _places(on_device: Any, place: int, size: int) -> Any:
     """Some of them; numba-cuda takes its time to tell that they are all."""
     return on_device if size == on_device.size else on_device[place : place + size]
-
-
-_CLEARED = 64  # numbers by each thread
-
-
-@cuda.jit(**({} if SIMULATED else {"lto": False}))
-def _clear(array, size):
-    for i in range(cuda.grid(1), size, cuda.gridsize(1)):
-        array[i] = 0
 
 
 def driver_errors() -> tuple[type[Exception], ...]:

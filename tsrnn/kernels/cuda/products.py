@@ -8,6 +8,8 @@ by side with its neighbours, and numbers of A that are the same for all of them,
 Tensor cores, which round what they multiply to TF32, want other shares (below).
 """
 
+from llvmlite import ir
+
 from tsrnn.kernels.cuda.data import at
 from tsrnn.kernels.cuda.device import (
     LANES,
@@ -15,10 +17,12 @@ from tsrnn.kernels.cuda.device import (
     TILE_ROWS,
     UNROLL,
     cuda,
+    data_of,
     four,
     function,
+    intrinsic,
     split,
-    tensor_product,
+    types,
 )
 
 TILE = TILE_ROWS * LANES  # numbers of C
@@ -191,6 +195,38 @@ def of_rows(scratch, a, k, lane, transposed, a_panel):
 def of_result(i, lane):
     """Where its number ``i`` of four lies in 8 rows and 16 columns of C."""
     return (lane % 4 * 2 + i % 2) * LANES + lane // 4 + i // 2 * 8
+
+
+@intrinsic
+def tensor_product(typing_context, sums, row, weights, rows):
+    """``sums[row]`` += a product by tensor cores (compute capability 8.0), all threads together."""
+
+    def codegen(context, builder, signature, arguments):
+        kind, bits = ir.FloatType(), ir.IntType(32)
+        data = data_of(context, builder, sums, arguments[0])
+        first = builder.mul(arguments[1], ir.Constant(arguments[1].type, 4))
+        places = [
+            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))]) for i in range(4)
+        ]
+        rounding = ir.InlineAsm(ir.FunctionType(bits, [kind]), "cvt.rna.tf32.f32 $0, $1;", "=r,f")
+        operands = [
+            builder.call(rounding, [builder.extract_value(arguments[which], i)])
+            for which, count in ((2, 4), (3, 2))
+            for i in range(count)
+        ]
+        operands += [builder.load(place) for place in places]
+        result = ir.LiteralStructType([kind] * 4)
+        code = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        code += "{$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
+        signature_of_code = ir.FunctionType(result, [bits] * 6 + [kind] * 4)
+        constraints = "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
+        multiply = ir.InlineAsm(signature_of_code, code, constraints, side_effect=True)
+        found = builder.call(multiply, operands, attrs=["convergent"])
+        for i, place in enumerate(places):
+            builder.store(builder.extract_value(found, i), place)
+        return context.get_dummy_value()
+
+    return types.void(sums, row, weights, rows), codegen
 
 
 def _tensor_tile(transposed: bool, real):

@@ -46,7 +46,7 @@ class Compiled:
         self.codes = {operation: code for code, operation in enumerate(operations)}
         update = None if optimizer is None else optimizer_pass(optimizer, real)
         code = steps_kernel([code_of(each, real, precision) for each in operations], update, real)
-        self.kernel = Kernel(code, real)
+        self.kernel = Kernel(code, real, (operations, optimizer, precision))
 
     def serves(self, operations: list[Operation], optimizer: type | None, *kind) -> bool:
         """Whether it can do all this, and perhaps more; ``kind`` is dtype and precision."""

@@ -8,10 +8,10 @@ several blocks, a crew, work on a tile together, each by a tape of its own (see 
 
 from collections.abc import Callable
 
+from tsrnn.kernels.cuda.data import Arrays
 from tsrnn.kernels.cuda.device import (
     LANES,
     THREADS,
-    Arrays,
     cuda,
     function,
     integer,

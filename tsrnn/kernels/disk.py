@@ -1,6 +1,6 @@
-"""Compiled functions on disk.
+"""Compiled functions on disk, of the CPU and of GPUs.
 
-Numba's own cache knows the source of one function, not of what it calls, and two processes that
+Numba's own caches know the source of one function, not of what it calls, and two processes that
 compile at once can give one function the code of another. Here every compiled function has a file
 of its own, named after everything that it depends on, which appears whole or not at all.
 """
@@ -12,16 +12,16 @@ import pickle
 import sys
 import uuid
 import warnings
+from abc import abstractmethod
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import llvmlite
 import numba
 import numpy as np
 from numba.core import config
 from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
 
 from tsrnn.kernels import sources
 
@@ -36,15 +36,26 @@ class DiskCache(_Cache):
     Parameters
     ----------
     name : str
-        Tells the function from every other one made by the same source.
+        That its file begins with.
+    *details
+        Tell the function from every other one of that name, made by the same source.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, *details: Any):
+        self.name, self._details = name, details
+
+    @abstractmethod
+    def reduce(self, compiled: Any) -> Any:
+        """What can be pickled of a compiled function."""
+
+    @abstractmethod
+    def rebuild(self, target_context: Any, reduced: Any) -> Any:
+        """The compiled function again."""
 
     def key(self, *more) -> str:
         """Changes with the function, its signature, and all that it is compiled from and by."""
-        parts = (self.name, *map(str, more), sources.IMPORTED, compiler())
+        details = map(str, (*self._details, *more))
+        parts = (self.name, *details, sources.IMPORTED, compiler())
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     @property
@@ -53,19 +64,16 @@ class DiskCache(_Cache):
 
     def load_overload(self, sig, target_context):
         file = self._file(sig, target_context)
-        # All that a loaded function needs. The compiler itself sees to the rest, which takes longer
-        # than to load all kernels.
-        rtsys.initialize(target_context)
         for folder in cache_folders():
             payload = _read(folder / file)
             if payload is not None:
-                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+                return self.rebuild(target_context, pickle.loads(payload))
         return None
 
     def save_overload(self, sig, data):
         if sources.digest() != sources.IMPORTED:
             return  # nobody knows which of them this process has imported
-        file, payload = self._file(sig, data.target_context), pickle.dumps(data._reduce())
+        file, payload = self._file(sig, data.target_context), pickle.dumps(self.reduce(data))
         reasons = []
         for folder in cache_folders():
             try:
