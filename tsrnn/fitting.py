@@ -9,6 +9,7 @@ import numpy as np
 
 from tsrnn.counts import is_count
 from tsrnn.frames import CovariateEncoder, Future, Panel, Roles, read_future, read_history
+from tsrnn.frames.outliers import warn_of_outliers
 from tsrnn.frames.reading import check_step
 from tsrnn.frames.values import members
 from tsrnn.kernels import Architecture, Columns, choose_device
@@ -168,6 +169,8 @@ def new_model(
     """
     encoder, architecture = plan_of(forecaster, panel, lookback)
     loss, counts = loss_of(forecaster), networks_of(forecaster, panel)
+    if loss.squares:
+        warn_of_outliers(panel, forecaster.loss, stacklevel=5)
     normalize = "size" if loss.keeps_zero else _normalization(forecaster, panel)
     machine = _machine_of(forecaster, architecture, lookback, *counts)
     settings = normalize, forecaster.dtype, *machine

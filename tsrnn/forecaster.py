@@ -374,14 +374,14 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
             If the loss becomes infinite or NaN. What was learned before that epoch is kept.
         ImportError, RuntimeError, MemoryError
             With ``device="cuda"``: without numba-cuda; without a driver or device, or one without
-            tensor cores for "tf32"; if the memory of the device is full. What was fitted before
-            stays as it was.
+            tensor cores for "tf32"; if the memory of the device is full. Likewise.
 
         Warns
         -----
         UserWarning
             If ``y`` has dates and the covariates are an array without: rows are then matched in
-            the order they come. If a covariate holds numbers as text, or last values are missing.
+            the order they come. If a covariate holds numbers as text, last values are missing, or
+            a value is so far from all others that it outweighs them.
 
         Examples
         --------

@@ -22,11 +22,14 @@ class Loss(ABC):
         What series are measured in: see ``SeriesScaler``.
     needs_scale : bool
         Whether ``value`` and ``slope`` want the scale by which a window's truth was divided.
+    squares : bool
+        Whether errors count by their squares, so that a huge one outweighs all others.
     """
 
     numbers: int = 1
     units: ClassVar[Units] = "standard"
     needs_scale: ClassVar[bool] = False
+    squares: ClassVar[bool] = False
 
     @property
     def keeps_zero(self) -> bool:

@@ -40,6 +40,8 @@ class _Spread(Distribution):
 class Gaussian(_Spread):
     """Minus the logarithm of a normal density; the forecast is its mean."""
 
+    squares: ClassVar[bool] = True
+
     def value(self, output: tuple, truth: Any, scale: Any = 1.0) -> Any:
         """Loss of each forecast."""
         mean, deviation = self.parameters(output)

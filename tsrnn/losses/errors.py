@@ -37,6 +37,8 @@ class ErrorLoss(Loss):
 class SquaredError(ErrorLoss):
     """``error ** 2``: the forecast is the mean."""
 
+    squares: ClassVar[bool] = True
+
     def value_of(self, error: Any) -> Any:
         """Loss of each error."""
         return error * error
