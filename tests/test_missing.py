@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import daily, says, small
+from small import daily, says, small, wave
 
 from tsrnn.frames.panels import Roles
 from tsrnn.frames.reading import read_history, read_training
@@ -27,6 +27,7 @@ def filled_by_pandas(frame, freq, how):
                 part[column] = part[column].astype(float).interpolate().bfill()
             else:
                 part[column] = part[column].ffill().bfill()
+        part = part.loc[group["y"].first_valid_index() :]  # which begins with its first target
         parts.append(part.assign(unique_id=key).reset_index(names="ds"))
     return pd.concat(parts, ignore_index=True)
 
@@ -71,7 +72,7 @@ def test_filled_as_pandas_fills_each_series(seed, how, freq):
     if how == "mask":
         present = tidy.dropna(subset="y").set_index(["unique_id", "ds"]).index
         rows = expected.set_index(["unique_id", "ds"]).index
-        np.testing.assert_array_equal(panel.gaps, ~rows.isin(present))
+        np.testing.assert_array_equal(panel.gaps[:, 0], ~rows.isin(present))
     else:
         assert panel.gaps is None
 
@@ -116,7 +117,52 @@ def test_several_targets_are_filled_each_on_its_own():
     values = np.array([[1, np.nan], [np.nan, 2], [3, np.nan]])
     panel = read_training(values, None, HOLES["mask"])
     assert panel.targets.tolist() == [[1, 2], [1, 2], [3, 2]]
-    assert panel.gaps.tolist() == [True, True, True]
+    np.testing.assert_array_equal(panel.gaps, np.isnan(values))
+
+
+@pytest.mark.parametrize("how", HOLES)
+def test_a_series_begins_with_its_first_value(how):
+    """As if the rows in front of it, which a table of several series has, were not there."""
+    long = pd.concat(
+        pd.DataFrame({"unique_id": key, "ds": daily(40).index, "y": wave(40) + late, "x": wave(40)})
+        for key, late in (("a", 0), ("b", 13), ("c", 39))
+    ).reset_index(drop=True)
+    late = long["unique_id"].map({"a": 0, "b": 13, "c": 39}) > long.groupby("unique_id").cumcount()
+    empty = long.assign(y=long["y"].mask(late | (long.index == 70)))
+    panel = read_training(empty, None, HOLES[how])
+    expected = read_training(empty[~late], None, HOLES[how])
+    assert panel.lengths.tolist() == [40, 27, 1]
+    np.testing.assert_array_equal(panel.targets, expected.targets)
+    pd.testing.assert_frame_equal(panel.covariates, expected.covariates)
+    last = np.arange(3), np.zeros(3, int)
+    pd.testing.assert_frame_equal(
+        panel.wrap(np.zeros((3, 1)), *last), expected.wrap(np.zeros((3, 1)), *last)
+    )
+
+
+def test_a_column_that_begins_later_than_another_is_told_of():
+    frame = pd.DataFrame({"old": daily(), "new": daily().where(np.arange(60) >= 20)})
+    with pytest.warns(UserWarning, match=r"The first 20 values of column 'new' of X are .*melt"):
+        small(missing="ffill").fit(frame)
+    frame = pd.DataFrame({"done": daily().where(np.arange(60) < 50), "on": daily()})
+    with pytest.warns(UserWarning, match=r"The last 10 values of column 'done' of X are .* itself"):
+        small(missing="ffill").fit(frame)
+    together = frame.iloc[:50].copy()
+    together.iloc[:9] = np.nan
+    assert len(small(missing="ffill").fit(together).predict()) == 1
+
+
+def test_each_independent_channel_is_masked_by_itself():
+    """As the same series in a long frame are."""
+    some = daily(90).where(np.arange(90) % 2 == 0)
+    wide = pd.DataFrame({"a": daily(90), "b": some.fillna({some.index[-1]: 20.0})})
+    options = {"missing": "mask", "lookback": 7, "horizon": 3, "max_epochs": 2}
+    with pytest.raises(ValueError, match=r"has no gap: 44 of 90 rows are missing"):
+        small(**options).fit(wide)
+    channels = small(**options, channels="independent").fit(wide)
+    long = wide.rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
+    panel = small(**options).fit(long)
+    assert channels.loss_curve_ == panel.loss_curve_
 
 
 @pytest.mark.parametrize("how", HOLES)

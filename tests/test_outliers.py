@@ -31,7 +31,7 @@ def test_the_message_says_what_and_how_much_and_points_at_the_call():
     series = daily()
     series[:] = [1.0, 2.0] * 30
     series.iloc[30] = 51.0  # a week before and after there is 2, where others differ by 1
-    with pytest.warns(UserWarning, match=r"holds 51, 49 times as far from the values 7 rows") as caught:
+    with pytest.warns(UserWarning, match=r"holds 51, 49 times as far from the values 7") as caught:
         small(loss="mse").fit(series)
     assert "missing='interpolate' fills it" in str(caught[0].message)
     assert "loss='mse' squares that" in str(caught[0].message)

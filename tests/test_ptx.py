@@ -258,9 +258,12 @@ def tensor_core(weights, rows):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed):
+@pytest.mark.parametrize("held", [False, True])
+def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed, held, monkeypatch):
     from tsrnn.kernels.cuda import products
 
+    for name, count in (("two", 2), ("four", 4)):
+        monkeypatch.setattr(products, name, lambda array, i, count=count: array[i : i + count])
     random, lanes, depth = np.random.default_rng(0), products.LANES, 64
     left, right = random.normal(size=(8, depth)), random.normal(size=(depth, lanes))
     if transposed:  # in one panel, so many rows apart
@@ -268,16 +271,22 @@ def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed):
         stored[:, :8] = left.T
     else:  # in two panels
         stored, a_panel = np.stack(np.split(left, 2, axis=1)), 8 * lanes
-    scratch, b = np.concatenate([stored.ravel(), right.ravel()]), stored.size
+    weights = right.ravel()
+    if held:
+        weights = np.full(right.size, np.nan)
+        for i, number in enumerate(right.ravel()):
+            weights[products.place_held.py_func(i)] = number
     found = np.zeros(8 * lanes)
-    for half in (0, 16):
-        for k in range(0, depth, 8):
-            weights = [products.of_weights.py_func(scratch, b + half, k, i) for i in range(lanes)]
-            rows = [
-                products.of_rows.py_func(scratch, 0, k, i, transposed, a_panel)
-                for i in range(lanes)
-            ]
-            for lane, numbers in enumerate(tensor_core(weights, rows)):
-                for i, number in enumerate(numbers):
-                    found[half + products.of_result.py_func(i, lane)] += number
+    for k in range(0, depth, 8):
+        columns = [products.of_weights.py_func(weights, 0, k, i, held) for i in range(lanes)]
+        rows = [
+            products.of_rows.py_func(stored.ravel(), 0, k, i, transposed, a_panel)
+            for i in range(lanes)
+        ]
+        for half in range(2):
+            pair = slice(2 * half, 2 * half + 2)
+            numbers = [(*one[pair], *other[pair]) for one, other in columns]
+            for lane, results in enumerate(tensor_core(numbers, rows)):
+                for i, number in enumerate(results):
+                    found[products.of_result.py_func(half, i, lane)] += number
     np.testing.assert_allclose(found.reshape(8, lanes), left @ right, rtol=1e-12, atol=1e-12)

@@ -100,8 +100,10 @@ def fill_targets(
     offsets: np.ndarray,
     how: str,
     rows: Rows,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Targets at all steps, and at which of them one was filled.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Targets at all steps, and which of them were filled; and how late each series begins.
+
+    So many steps at its front have no target at all.
 
     Parameters
     ----------
@@ -113,35 +115,56 @@ def fill_targets(
         As `places_of` gives them.
     how : {"ffill", "interpolate", "mask"}
         With the last value before (both "ffill" and "mask"), or on the straight line between the
-        values before and after. Before the first value there is: with that.
+        values before and after. Before the first value there is: with that, which matters only
+        where another target has begun.
     rows : Rows
         What messages say about the series.
     """
     filled = values[origin]
     filled[origin < 0] = np.nan
     gaps = np.isnan(filled)
+    late = _before_any(~gaps.all(axis=1), offsets)
     for number in np.flatnonzero(gaps.any(axis=0)):
-        holes, before, after = _holes(
-            ~gaps[:, number], offsets, rows, number if columns is None else columns[number]
-        )
+        there, label = ~gaps[:, number], number if columns is None else columns[number]
+        holes, before, after = _holes(there, offsets, rows, label)
         column = filled[:, number]
         column[holes] = _between(column, holes, before, after, how)
-        _warn_of_ends(holes, before, after, rows)
-    return filled, gaps.any(axis=1)
+        within = (after - before)[(before >= 0) & (after >= 0)].max(initial=1) - 1
+        front = _before_any(there, offsets) - late
+        back = _before_any(there[::-1], len(there) - offsets[::-1])[::-1]
+        _warn_of_ends(front, back, within, rows, None if gaps.shape[1] == 1 else label)
+    return filled, gaps, late
 
 
-def _warn_of_ends(holes: np.ndarray, before: np.ndarray, after: np.ndarray, rows: Rows) -> None:
-    """Say so if more is missing at the end of a series than anywhere within: it may be to come."""
-    last = after < 0
-    within = (after - before)[(before >= 0) & ~last].max(initial=1) - 1
-    missing = np.bincount(np.unique(before[last], return_inverse=True)[1]).max(initial=0)
-    if missing > max(1, within):
-        series = rows.name if rows.ids is None else f"a series of {rows.name}"
-        warnings.warn(
-            f"The last {missing} values of {series} are missing and were filled, and forecasts "
-            "begin after them. If they are what is to be forecast, leave their rows out.",
-            stacklevel=7,  # where fit was called
-        )
+def _before_any(there: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Steps of each series before the first at which something is."""
+    steps = np.where(there, np.arange(len(there)), len(there))
+    return np.minimum(np.minimum.reduceat(steps, offsets[:-1]), offsets[1:]) - offsets[:-1]
+
+
+def _warn_of_ends(
+    front: np.ndarray, back: np.ndarray, within: int, rows: Rows, column: Any
+) -> None:
+    """Say so if more is missing at an end of a series than anywhere within it.
+
+    What is missing at the front began later than another column; at the end it may be to come.
+    """
+    of, cure = "", "leave their rows out"
+    if column is not None:
+        of, cure = f"column {column!r} of ", "forecast that column by itself, without these rows"
+    meant = {
+        "first": " with the one that follows. If each column is a series of its own, a long frame "
+        "has each begin where it does: DataFrame.melt, then dropna.",
+        "last": f", and forecasts begin after them. If they are what is to be forecast, {cure}.",
+    }
+    for which, missing in (("first", front), ("last", back)):
+        most = int(np.argmax(missing))
+        if missing[most] > max(1, within):
+            warnings.warn(
+                f"The {which} {missing[most]} values of {of}{rows.label(most)} are missing and "
+                f"were filled{meant[which]}",
+                stacklevel=7,  # where fit was called
+            )
 
 
 def fill_covariates(

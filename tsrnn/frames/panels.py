@@ -68,8 +68,8 @@ class Panel(Stretches):
         Covariates of each row, with a RangeIndex.
     past, static : tuple
         Which of their columns are known for the past only, and which are constant in a series.
-    gaps : ndarray of bool, shape (n_rows,), or None
-        Where a target was missing; None unless masks were asked for and something was missing.
+    gaps : ndarray of bool, shape (n_rows, n_targets), or None
+        Which targets were missing; None unless masks were asked for and something was missing.
     weights : ndarray of shape (n_rows,), or None
         Weights of the rows, if there are any; 0 for those that were absent.
     padding : ndarray of int64, shape (n_series,), or None
@@ -167,8 +167,8 @@ class Panel(Stretches):
         number = self.series_of(row)
         return f"row {row - self.offsets[number + 1]} (from the end) of {self.label(number)}"
 
-    def tail(self, rows: int) -> Panel:
-        """The last rows of each series, as many as there are, in memory of their own."""
+    def tail(self, rows: int | np.ndarray) -> Panel:
+        """So many last rows of each series, or as there are, in memory of their own."""
         return self._take(slice(None), np.minimum(self.lengths, rows))
 
     def pad(self, rows: int) -> Panel:

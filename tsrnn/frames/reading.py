@@ -156,35 +156,42 @@ def _read(
     )
     if rows.order is not None:
         panel = panel.reordered(rows.order, rows.offsets)
-    panel = _without_holes(panel, parts, rows, numbers, roles.missing)
+    panel, late = _without_holes(panel, parts, rows, numbers, roles.missing)
+    panel = replace(panel, timeline=timeline and timeline.moved(panel.lengths - 1))
+    if late.any():
+        panel = panel.tail(panel.lengths - late)
     panel.targets.flags.writeable = False
-    return replace(panel, timeline=timeline and timeline.moved(panel.lengths - 1))
+    return panel
 
 
 def _without_holes(
     panel: Panel, parts: _Parts, rows: Rows, numbers: np.ndarray | None, how: str
-) -> Panel:
-    """The panel with values at all steps: those that are missing are refused or filled."""
+) -> tuple[Panel, np.ndarray]:
+    """The panel with values at all steps: those that are missing are refused or filled.
+
+    And how late each series begins: so many rows at its front have no target.
+    """
     rows, x_rows = replace(rows, name=parts.y_name), replace(rows, name=parts.x_name)
     values, covariates, present = panel.targets, panel.covariates, how == "raise"
     missing.check_targets(values, panel.columns, rows, present=present)
     if covariates is not None:
         missing.check_covariates(covariates, x_rows, present=present)
+    none_late = np.zeros(panel.n_series, np.int64)
     if present:
-        return panel
+        return panel, none_late
     holes = np.isnan(values).any() or (covariates is not None and covariates.isna().any(axis=None))
     if numbers is None and not holes:
-        return panel
+        return panel, none_late
     origin, offsets = np.arange(panel.n_rows), panel.offsets
     if numbers is not None:
         origin, offsets = missing.places_of(numbers, offsets)
-    values, gaps = missing.fill_targets(values, panel.columns, origin, offsets, how, rows)
+    values, gaps, late = missing.fill_targets(values, panel.columns, origin, offsets, how, rows)
     if covariates is not None:
         covariates = missing.fill_covariates(covariates, origin, offsets, how, x_rows)
     weights = panel.weights
     if weights is not None:
         weights = np.where(origin >= 0, weights[origin], 0)  # nothing was there to be learned
-    return replace(
+    panel = replace(
         panel,
         targets=values,
         offsets=offsets,
@@ -192,6 +199,7 @@ def _without_holes(
         gaps=gaps if how == "mask" else None,
         weights=weights,
     )
+    return panel, late
 
 
 def _read_weights(sample_weight: Any, parts: _Parts) -> np.ndarray | None:

@@ -216,15 +216,6 @@ def write_predictions(arrays, context, call, me, threads):
 
 
 @function
-def hold(arrays, context, call, me, threads):
-    """Weights to the block's own memory, where ``multiply_held`` finds them."""
-    scratch, held = arrays.scratch, arrays.held
-    source, count, to = context[c.WEIGHTS] + call[1], call[2], call[3]
-    for i in range(me, count, threads):
-        held[to + i] = scratch[source + i]
-
-
-@function
 def wait(arrays, context, call, me, threads):
     """For the other blocks of the crew."""
     sync(arrays.now, context[c.CREW_BARRIER], context[c.CREW])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tsrnn.kernels.cuda import data, passes
 from tsrnn.kernels.cuda.device import LANES, TILE_ROWS, UNROLL
-from tsrnn.kernels.cuda.products import multiply
+from tsrnn.kernels.cuda.products import hold, multiply
 from tsrnn.kernels.tape.calls import Operation
 from tsrnn.kernels.tape.layout import Sizes
 
@@ -22,7 +22,6 @@ _PLAIN: dict[str, Callable] = {
     "add_skipped": data.add_skipped,
     "write_predictions": data.write_predictions,
     "clear_spare_rows": data.clear_spare_rows,
-    "hold": data.hold,
     "wait": data.wait,
     "fill": data.fill,
     "copy": data.copy,
@@ -46,6 +45,8 @@ def code_of(operation: Operation, real, precision: str) -> Callable:
         return _PLAIN[operation.name]
     if operation.name == "multiply":
         return multiply(*operation.of, real, precision)
+    if operation.name == "hold":
+        return hold(precision)
     if operation.name == "multiply_held":
         return multiply(False, real, precision, held=True)
     return _MADE[operation.name](*operation.of, real)

@@ -22,8 +22,10 @@ from tsrnn.kernels.cuda.device import (
     function,
     intrinsic,
     split,
+    two,
     types,
 )
+from tsrnn.kernels.tape import context as c
 
 TILE = TILE_ROWS * LANES  # numbers of C
 _FOUR = 4
@@ -37,7 +39,7 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
     round.
     """
     if precision == "tf32" and not SIMULATED:
-        narrow = wide = _tensor_tile(transposed, real)
+        narrow = wide = _tensor_tile(transposed, held, real)
         at_once = 1
     else:
         narrow, wide = (_tile(vectors, transposed, real) for vectors in (1, 2))
@@ -80,6 +82,20 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
         if halvings > 0:
             cuda.syncthreads()
             add_parts(scratch, partial, tiles, halvings, groups, C, c_panel, add, me, threads)
+
+    return run
+
+
+def hold(precision: str):
+    """Weights to the block's own memory, where ``multiply_held`` finds them."""
+    in_order = precision != "tf32" or SIMULATED
+
+    @function
+    def run(arrays, context, call, me, threads):
+        scratch, held = arrays.scratch, arrays.held
+        source, count, to = context[c.WEIGHTS] + call[1], call[2], call[3]
+        for i in range(me, count, threads):
+            held[to + (i if in_order else place_held(i))] = scratch[source + i]
 
     return run
 
@@ -163,38 +179,49 @@ def _tile(vectors: int, transposed: bool, real):
     return tile
 
 
-# Tensor cores: ``mma.m16n8k8`` of the PTX ISA multiplies 16 x 8 numbers by 8 x 8. The columns of a
-# panel, in two halves, take the part of its 16 rows, and the rows of A that of its 8 columns; a
-# thread holds the numbers that these functions find.
+# Tensor cores: ``mma.m16n8k8`` of the PTX ISA multiplies 16 x 8 numbers by 8 x 8. Columns of a
+# panel take the part of its 16 rows, in two products, and the rows of A that of its 8 columns.
+# Which of them, and in which order along the sum, is for us to say: such that what a thread needs
+# lies side by side. Thread 4 g + q has columns 4 g to 4 g + 3 of B, of 8 numbers along the sum
+# those from 2 q and 2 q + 1, row g of A, and rows 2 q and 2 q + 1 of C.
 
 
 @function
-def of_weights(weights, b, k, lane):
-    """Its four numbers of 8 rows of B from ``k`` on, in 16 columns from ``b`` on."""
-    start = b + (k + lane % 4) * LANES + lane // 4
-    return (
-        weights[start],
-        weights[start + 8],
-        weights[start + 4 * LANES],
-        weights[start + 4 * LANES + 8],
-    )
+def of_weights(weights, b, k, lane, held):
+    """Its four columns in two of 8 rows of B from ``k`` on."""
+    if held:
+        place, step = b + k * LANES + lane * _FOUR, LANES * _FOUR
+    else:
+        place, step = b + (k + lane % 4 * 2) * LANES + lane // 4 * _FOUR, LANES
+    return four(weights, place), four(weights, place + step)
+
+
+@function
+def place_held(i):
+    """Where number ``i`` of B stands in a block's own memory: there threads read in their order.
+
+    In that of the rows four threads would wait for each other.
+    """
+    within = i % (UNROLL * LANES)
+    row, column = within // LANES, within % LANES
+    thread = column // 4 * 4 + row // 2
+    return i - within + row % 2 * LANES * _FOUR + thread * _FOUR + column % 4
 
 
 @function
 def of_rows(scratch, a, k, lane, transposed, a_panel):
     """Its two numbers of 8 columns of A from ``k`` on, in 8 rows from ``a`` on."""
-    row, column = lane // 4, k + lane % 4
+    row, column = lane // 4, k + lane % 4 * 2
     if transposed:
-        place, step = a + column * LANES + row, 4 * LANES
-        return scratch[place], scratch[place + step]
-    start = a + k // LANES * a_panel + k % LANES + row * LANES + lane % 4
-    return scratch[start], scratch[start + 4]
+        place = a + column * LANES + row
+        return scratch[place], scratch[place + LANES]
+    return two(scratch, a + column // LANES * a_panel + column % LANES + row * LANES)
 
 
 @function
-def of_result(i, lane):
-    """Where its number ``i`` of four lies in 8 rows and 16 columns of C."""
-    return (lane % 4 * 2 + i % 2) * LANES + lane // 4 + i // 2 * 8
+def of_result(half, i, lane):
+    """Where its number ``i`` of four of a product lies in 8 rows of a panel of C."""
+    return (lane % 4 * 2 + i % 2) * LANES + lane // 4 * _FOUR + half * 2 + i // 2
 
 
 @intrinsic
@@ -229,24 +256,22 @@ def tensor_product(typing_context, sums, row, weights, rows):
     return types.void(sums, row, weights, rows), codegen
 
 
-def _tensor_tile(transposed: bool, real):
+def _tensor_tile(transposed: bool, held: bool, real):
     """8 rows of a panel, by all threads of a warp together."""
 
     @function
     def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
         sums = cuda.local.array((2, 4), real)
         for half in range(2):
-            start = to + half * 16
             for i in range(4):
-                sums[half, i] = C[start + of_result(i, lane)] if add else real(0)
+                sums[half, i] = C[to + of_result(half, i, lane)] if add else real(0)
         for k in range(first, last, UNROLL):
             rows = of_rows(scratch, a, k, lane, transposed, a_panel)
-            for half in range(2):
-                start = b + half * 16
-                tensor_product(sums, half, of_weights(weights, start, k, lane), rows)
+            one, next_one = of_weights(weights, b, k, lane, held)
+            tensor_product(sums, 0, (one[0], one[1], next_one[0], next_one[1]), rows)
+            tensor_product(sums, 1, (one[2], one[3], next_one[2], next_one[3]), rows)
         for half in range(2):
-            start = to + half * 16
             for i in range(4):
-                C[start + of_result(i, lane)] = sums[half, i]
+                C[to + of_result(half, i, lane)] = sums[half, i]
 
     return tile
