@@ -104,6 +104,26 @@ BAD_SERIES = {
         ValueError,
         ["looks like a long frame", "id_col, time_col and target_col"],
     ),
+    "dates as columns": (
+        daily_frame().reset_index(drop=True)[["a", "b"]].T.set_axis(DAYS, axis=1),
+        ValueError,
+        ["dates as its columns", "2024-01-01", ".T."],
+    ),
+    "dates as columns of a file": (
+        daily_frame().T.set_axis(DAYS.astype(str), axis=1).reset_index(names="shop"),
+        ValueError,
+        ["dates as its columns", "'2024-01-01'", ".set_index(['shop']).T."],
+    ),
+    "a year and a month": (
+        daily().groupby([DAYS.year.rename("year"), DAYS.month.rename("month")]).sum(),
+        TypeError,
+        ["['year', 'month']", "begins again", "PeriodIndex.from_fields"],
+    ),
+    "a date and an hour": (
+        daily().set_axis(pd.MultiIndex.from_product([DAYS[:5], range(12)], names=["date", "Hour"])),
+        TypeError,
+        ["begins again", "pd.to_timedelta"],
+    ),
     "booleans": (daily() > 20, TypeError, ["bool"]),
     "complex": (wave() + 1j, ValueError, ["omplex"]),
     "huge integers": ([10**30, 10**40] * 30, TypeError, ["object"]),

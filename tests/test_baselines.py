@@ -29,6 +29,7 @@ from tsrnn.baselines import season_length, seasonal_naive
         ("7D", 52),
         ("24h", 7),
         ("1440min", 7),
+        ("14D", 26),
         ("48h", 1),
         ("WOM-3FRI", 12),
         (pd.DateOffset(months=1), 12),
@@ -44,6 +45,10 @@ def test_season_of_a_date_range(freq, season):
 @pytest.mark.parametrize(("freq", "season"), [("Y", 1), ("Q", 4), ("M", 12), ("W", 52), ("h", 24)])
 def test_season_of_a_period_range(freq, season):
     assert season_length(pd.period_range("2024-01-01", periods=3, freq=freq).freqstr) == season
+
+
+def test_names_of_older_versions_of_pandas():
+    assert [season_length(freq) for freq in ("H", "T", "30T", "24H", "A")] == [24, 1440, 48, 7, 1]
 
 
 @pytest.mark.parametrize("freq", [None, "", "nonsense"])
@@ -81,6 +86,27 @@ def test_season_of_one_repeats_the_last_value():
 def test_says_what_is_wrong(horizon, season, message):
     with pytest.raises((TypeError, ValueError), match=message):
         seasonal_naive([1, 2, 3], horizon, season)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        (
+            pd.concat({"a": pd.Series([1.0]), "b": pd.Series([2.0])}),
+            TypeError,
+            r"values.loc\[key\]",
+        ),
+        (pd.DataFrame({"unique_id": ["a"], "y": [1.0]}), TypeError, "target of one series"),
+        ([1.0, np.nan], ValueError, "missing ones among its last 1"),
+    ],
+)
+def test_no_forecast_is_made_of_what_is_no_series(values, error, message):
+    with pytest.raises(error, match=message):
+        seasonal_naive(values, horizon=2)
+
+
+def test_what_is_not_repeated_may_be_missing():
+    assert seasonal_naive([np.nan, 1.0], horizon=2).tolist() == [1, 1]
 
 
 def test_counts_of_numpy_are_whole_numbers():

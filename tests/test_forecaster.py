@@ -388,6 +388,13 @@ def test_features_are_noted():
     assert not hasattr(forecaster, "feature_names_in_")
 
 
+def test_the_default_lookback_has_an_end():
+    """The linear path beside the network has one, and so has patience."""
+    minutes = daily(5000).set_axis(pd.date_range("2024-01-01", periods=5000, freq="min"))
+    assert small(lookback=None, horizon=30).fit(minutes).lookback_ == 60
+    assert small(lookback=None, horizon=700).fit(minutes).lookback_ == 1024
+
+
 # What is documented
 
 

@@ -1,6 +1,7 @@
 """The error measures, against scikit-learn and against their definitions written out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,9 @@ from sklearn.metrics import (
 
 from tsrnn.metrics import mae, mape, mase, rmse, smape
 
+SERIES = pd.Series([1.0, 2.0, 3.0], list("abc"))
+DAYS = pd.date_range("2024-01-01", periods=3)
+FRAME = pd.DataFrame({"p": SERIES, "q": SERIES + 1})
 PAIRED = [mae, rmse, mape, smape]
 numbers = st.floats(0.01, 1e6)
 pairs = st.integers(1, 30).flatmap(
@@ -68,6 +72,35 @@ def test_mase_scales_each_target_by_its_own_error():
 def test_what_cannot_be_compared_is_named(measure, truth, forecast, message):
     with pytest.raises(ValueError, match=message):
         measure(truth, forecast)
+
+
+@pytest.mark.parametrize(
+    ("truth", "forecast", "message"),
+    [
+        (SERIES, SERIES[::-1], r"other rows: at position 0 'a' and 'c'\. .*reindex_like"),
+        (SERIES, SERIES.rename({"b": "x"}), "other rows: at position 1 'b' and 'x'"),
+        (SERIES.set_axis(DAYS), SERIES.set_axis(DAYS + pd.Timedelta("1D")), "other rows"),
+        (SERIES.set_axis(DAYS), SERIES.reset_index(drop=True), "other rows"),
+        (FRAME, FRAME[["q", "p"]], "other columns: at position 0 'p' and 'q'"),
+    ],
+)
+def test_other_dates_keys_or_columns_are_refused(truth, forecast, message):
+    with pytest.raises(ValueError, match=message):
+        mae(truth, forecast)
+
+
+@pytest.mark.parametrize(
+    ("truth", "forecast"),
+    [
+        (SERIES, SERIES.rename("other")),
+        (SERIES, SERIES.tolist()),
+        (SERIES.set_axis([5, 6, 7]), SERIES.reset_index(drop=True)),  # of another count
+        (SERIES.set_axis(DAYS), SERIES.set_axis(DAYS.as_unit("s"))),
+        (FRAME, FRAME.to_numpy()),
+    ],
+)
+def test_what_counts_rows_or_has_no_labels_is_compared_by_position(truth, forecast):
+    assert mae(truth, forecast) == 0
 
 
 def test_zero_divisors_are_named():

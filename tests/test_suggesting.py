@@ -80,6 +80,12 @@ def test_what_is_suggested_goes_with_what_is_settled(kind, settled):
 
 
 @pytest.mark.slow
+def test_a_forecaster_has_no_suggestions_that_would_not_heed_its_parameters():
+    with pytest.raises(AttributeError, match=r"heeds no parameters .* RNNForecaster.suggest"):
+        RNNForecaster(cell="rnn").suggest(load_air_passengers())
+    assert not hasattr(RNNForecaster(), "suggest")
+
+
 def test_it_forecasts_better_than_the_year_before():
     passengers = load_air_passengers()
     train, truth = passengers[:-12], passengers[-12:]

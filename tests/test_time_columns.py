@@ -48,6 +48,15 @@ def test_text_that_is_no_date_is_named(stamp, words):
         read_training(LONG.assign(ds=text), None, ROLES)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", None])
+def test_dates_of_several_zones(zone):
+    first, rest = LONG["ds"][:8].dt.tz_localize("UTC"), LONG["ds"][8:].dt.tz_localize(zone)
+    mixed = pd.concat([first, rest])
+    assert mixed.dtype == object
+    with pytest.raises(ValueError, match=says("time zones, or some without one", "utc=True")):
+        read_training(LONG.assign(ds=mixed), None, ROLES)
+
+
 @pytest.mark.parametrize("id_col", ["unique_id", None])
 def test_advice_on_decimal_stamps_works(id_col):
     one = LONG.drop(columns="unique_id")[-8:] if id_col is None else LONG

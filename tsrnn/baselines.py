@@ -24,11 +24,12 @@ _STEPS = {
     "h": 24,
     "min": 24 * 60,
     "s": 24 * 60 * 60,
+    "H": 24,  # these three as older versions of pandas write them
+    "T": 24 * 60,
+    "S": 24 * 60 * 60,
 }
-
-
 # What a season of each is a step of.
-_LONGER = {"D": "W", "h": "D", "min": "D", "s": "D"}
+_LONGER = {"D": "W"} | dict.fromkeys(["h", "min", "s", "H", "T", "S"], "D")
 
 
 def season_length(freq: str | None) -> int:
@@ -67,8 +68,8 @@ def season_length(freq: str | None) -> int:
     else:
         return 1
     season = Fraction(_STEPS.get(unit, 1), count)
-    if season == 1 and unit in _LONGER:  # a step as long as the season has one of its own
-        return _STEPS[_LONGER[unit]]
+    if season.numerator == 1 and unit in _LONGER:  # steps as long as seasons have one of their own
+        return season_length(f"{season.denominator}{_LONGER[unit]}")
     return int(season) if season.denominator == 1 else 1
 
 
@@ -92,9 +93,11 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     Raises
     ------
     ValueError
-        If ``horizon`` or ``season`` is below 1, or ``values`` has fewer rows than ``season``.
+        If ``horizon`` or ``season`` is below 1, ``values`` has fewer rows than ``season``, or one
+        that is repeated is missing.
     TypeError
-        If ``horizon`` or ``season`` is no whole number.
+        If ``horizon`` or ``season`` is no whole number, or ``values`` are no numbers, or of several
+        series, one below the other.
 
     References
     ----------
@@ -106,11 +109,24 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int = 1) -> NDArray[
     >>> seasonal_naive([1, 2, 3, 4, 5], horizon=4, season=3)
     array([3, 4, 5, 3])
     """
+    if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
+        raise TypeError(
+            "values has several series, one below the other (its index is a MultiIndex), and the "
+            "last season would be the last one's; forecast each by itself: values.loc[key]."
+        )
     known = np.atleast_1d(values)
+    if known.dtype.kind not in "biuf":
+        raise TypeError(
+            f"values must hold real numbers, not dtype {known.dtype}; of a long frame take the "
+            "target of one series."
+        )
     horizon, season = (
         check_count("horizon", horizon, "steps"),
         check_count("season", season, "rows"),
     )
     if len(known) < season:
         raise ValueError(f"values has {len(known)} rows; season {season} needs at least {season}.")
-    return known[len(known) - season + np.arange(horizon) % season]
+    repeated = known[len(known) - season + np.arange(horizon) % season]
+    if np.isnan(repeated).any():
+        raise ValueError(f"values has missing ones among its last {season}; fill them first.")
+    return repeated

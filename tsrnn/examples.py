@@ -88,7 +88,7 @@ def _all_windows(
     channels = panel.n_targets // architecture.columns.targets
     firsts = np.arange(channels) * panel.n_rows
     offsets = np.append((firsts[:, None] + panel.offsets[:-1]).ravel(), channels * panel.n_rows)
-    gaps = panel.gaps
+    gaps: Any = panel.gaps
     if gaps is not None:  # of each channel by itself, or of any target
         gaps = gaps.T.ravel() if channels > 1 else gaps.any(axis=1)
     parts = _parts(offsets, panel, n_series)

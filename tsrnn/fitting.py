@@ -25,7 +25,7 @@ LARGEST_EPOCH = 2**27  # windows
 LARGEST_COUNT = 10**9  # beyond which likelihoods in single precision are noise
 _SHOWN = 3  # series that a message lists
 _UNKNOWN_SEASON = 24  # steps of lookback, at least, where the index tells no season
-_LONGEST_SKIP = 1024  # lookback whose linear model is solved for unasked
+_LONGEST_UNASKED = 1024  # lookback that is taken, and whose linear model is solved for
 
 
 def lookback_of(forecaster: Any, panel: Panel) -> int:
@@ -38,8 +38,9 @@ def lookback_of(forecaster: Any, panel: Panel) -> int:
         return forecaster.lookback_  # that of the weights to go on from
     horizon = int(forecaster.horizon)
     rows = int(np.median(panel.lengths)) - lead_of(lags_of(forecaster))
-    seasons = 2 * panel.season if panel.season > 1 else _UNKNOWN_SEASON
-    wanted = max(seasons, 2 * horizon)
+    known = 1 < panel.season <= _LONGEST_UNASKED
+    seasons = 2 * panel.season if known else _UNKNOWN_SEASON
+    wanted = min(max(seasons, 2 * horizon), _LONGEST_UNASKED)
     most = max(rows // 3, season_told(panel.season, rows))
     return segments_in(min(wanted, most, rows - horizon), segment)
 
@@ -404,7 +405,7 @@ def _skip_of(forecaster: Any, lookback: int, loss: Loss) -> int:
     """Steps that a linear path reads; 0 without one."""
     skip = forecaster.linear_skip
     if skip == "auto":
-        skip = suits_path(loss, forecaster.strategy) and lookback <= _LONGEST_SKIP
+        skip = suits_path(loss, forecaster.strategy) and lookback <= _LONGEST_UNASKED
     return lookback if skip else 0
 
 

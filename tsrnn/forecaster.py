@@ -43,10 +43,10 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     cell : {"lstm", "gru", "rnn"}, default="lstm"
         Long short-term memory, gated recurrent unit, or plain (Elman) recurrence.
     lookback : int, default=None
-        Steps that the network reads. None: two seasons, or twice the horizon if that is more; but
-        at most a third of the series, or one season if it holds two. The season follows from the
-        frequency: 12 for months, 24 for hours, 7 for days, and so on. Where that tells none
-        (arrays, lists, numbered rows, years), 24 steps take the place of the two seasons.
+        Steps that the network reads. None: two seasons, or twice the horizon if that is more; at
+        most 1024, and a third of the series, or a season if it holds two. The season follows from
+        the frequency: 12 for months, 24 for hours, 7 for days, and so on. Where that tells none
+        (arrays, numbered rows, years), or over 1024 (minutes), 24 steps replace the two seasons.
     horizon : int, default=1
         Steps that it forecasts.
     hidden_size : int, default=64

@@ -2,7 +2,8 @@
 
 Every function takes the truth first and the forecast second, as arrays (or anything NumPy reads
 as one) of the same shape, and returns one number, the mean over all elements. Percentages are in
-percent. pandas objects are compared by position: align their indexes first.
+percent. Elements are compared by position; two pandas objects with other dates or keys, or with
+other columns, are refused. Whole numbers in an index only count rows, and may differ.
 
 References
 ----------
@@ -13,6 +14,9 @@ forecasting methods", International Journal of Forecasting 36(1), 54-74.
 """
 
 from __future__ import annotations
+
+from operator import ne
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -211,6 +215,7 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, y_train: ArrayLike, season: int =
 
 def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Truth and forecast as two finite arrays of one shape."""
+    _check_labels(y_true, y_pred)
     truth, forecast = _finite("y_true", y_true), _finite("y_pred", y_pred)
     if truth.shape != forecast.shape:
         raise ValueError(
@@ -218,6 +223,25 @@ def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], ND
             "they must be of the same shape."
         )
     return truth, forecast
+
+
+def _check_labels(y_true: Any, y_pred: Any) -> None:
+    """Refuse pandas objects of the same size whose labels say that they are of other rows."""
+    if not (hasattr(y_true, "iloc") and hasattr(y_pred, "iloc")):
+        return
+    if y_true.shape != y_pred.shape:
+        return  # of which more is said
+    for axis, what in zip(y_true.axes, ("rows", "columns"), strict=False):
+        other = y_pred.axes[0 if what == "rows" else 1]
+        numbers = what == "rows" and {axis.dtype.kind, other.dtype.kind} <= set("iu")
+        if numbers or axis.equals(other):
+            continue
+        place = next((i for i, pair in enumerate(zip(axis, other, strict=True)) if ne(*pair)), 0)
+        raise ValueError(
+            f"y_true and y_pred have other {what}: at position {place} {axis[place]!r} and "
+            f"{other[place]!r}. Bring them into one order, y_pred.reindex_like(y_true), or compare "
+            "by position, y_pred.to_numpy()."
+        )
 
 
 def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -266,10 +266,26 @@ def _sizes(nature: Nature, segments: bool) -> dict[str, Choice]:
     return chosen
 
 
+if TYPE_CHECKING:
+    _OfClass = classmethod  # mypy knows no other
+else:
+
+    class _OfClass(classmethod):
+        """A method of the class alone: a forecaster's own parameters would not count."""
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            if instance is not None:
+                raise AttributeError(
+                    "suggest makes a new forecaster, and heeds no parameters of this one. Ask the "
+                    "class: RNNForecaster.suggest(y, horizon=12, random_state=0)."
+                )
+            return super().__get__(instance, owner)
+
+
 class Suggesting:
     """The part of ``RNNForecaster`` that chooses its parameters."""
 
-    @classmethod
+    @_OfClass
     def suggest(cls, X: Any, y: Any = None, *, horizon: int = 1, **parameters: Any) -> Self:
         """A forecaster with parameters that suit the data, not fitted yet.
 

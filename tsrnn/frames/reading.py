@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
+from tsrnn.frames.forms import check_all_targets, check_named, check_upright, check_wide
 from tsrnn.frames.leaks import check_no_leak
 from tsrnn.frames.panels import Panel, Roles, check_columns, check_width
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
@@ -19,7 +20,6 @@ from tsrnn.frames.values import (
     check_same_column,
     check_same_index,
     check_unique,
-    holds_dates,
     read_covariates,
     read_numbers,
     type_name,
@@ -250,13 +250,15 @@ def _one_table(data: Any, name: str, roles: Roles) -> _Parts:
     if isinstance(data, pd.DataFrame):
         check_unique(data, name)
         levels = isinstance(data.index, pd.MultiIndex)
-        _check_named(data, roles, ["target_col"] if levels else [*_KEYS, "target_col"], name)
+        check_named(data, roles, ["target_col"] if levels else [*_KEYS, "target_col"], name)
         labels = list(data.columns)  # a MultiIndex would also find parts of them
         split = all(target in labels for target in roles.targets)
         long = _is_long(data, roles)
         split = split and (long or levels or "target_col" in roles.changed)
         if not split:
-            _check_wide(data, roles, [] if levels else [roles.time_col], name)
+            check_upright(data, name)
+            check_all_targets(data, roles, name)
+            check_wide(data, roles, [] if levels else [roles.time_col], name)
     if not split:
         return _Parts(*read_numbers(data, name), None, data, name, name, name)
     targets = pd.DataFrame({target: data[target] for target in roles.targets}, copy=False)
@@ -274,13 +276,14 @@ def _two_tables(X: Any, y: Any, roles: Roles, names: tuple[str, str]) -> _Parts:
     if both_long:
         y = _targets_beside(X, y, roles, names)
     elif isinstance(y, pd.DataFrame):
-        _check_wide(y, roles, [roles.time_col], y_name)
+        check_upright(y, y_name)
+        check_wide(y, roles, [roles.time_col], y_name)
     values, columns, kind = read_numbers(y, y_name)
     long = False
     if isinstance(X, pd.DataFrame):
         check_unique(X, x_name)
         levels = isinstance(X.index, pd.MultiIndex)
-        _check_named(X, roles, [] if levels else _KEYS, x_name)
+        check_named(X, roles, [] if levels else _KEYS, x_name)
         long = not levels and roles.time_col in list(X.columns)
     if long and any(target in list(X.columns) for target in roles.targets):
         raise ValueError(
@@ -322,32 +325,6 @@ def _targets_beside(X: Any, y: pd.DataFrame, roles: Roles, names: tuple[str, str
             check_same_column(X[key], y[key], *names)
         y = y.set_axis(X.index)
     return y[roles.targets]
-
-
-def _check_named(frame: pd.DataFrame, roles: Roles, parameters: list[str], name: str) -> None:
-    """A name that somebody chose must be there, or a typo would change what is forecast."""
-    for parameter in parameters:
-        value = getattr(roles, parameter)
-        wanted, columns = value if isinstance(value, list) else [value], list(frame.columns)
-        if parameter in roles.changed and not all(column in columns for column in wanted):
-            raise ValueError(
-                f"{parameter}={value!r} is not among the columns of {name}: {columns}."
-            )
-
-
-def _check_wide(frame: pd.DataFrame, roles: Roles, keys: list, name: str) -> None:
-    """Two of names, dates and the usual labels: a long frame whose columns have other labels."""
-    labels = list(frame.columns)
-    dates = [holds_dates(column) for _, column in frame.items()]
-    text = [pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes]
-    names = any(one and not other for one, other in zip(text, dates, strict=True))
-    usual = any(label in labels for label in [roles.id_col, roles.time_col])
-    if names + any(dates) + usual >= 2:
-        absent = [label for label in [*keys, *roles.targets] if label not in labels]
-        raise ValueError(
-            f"{name} looks like a long frame, but has no column {absent}; it has {labels}. Say "
-            "what they are by id_col, time_col and target_col."
-        )
 
 
 def _key_columns(frame: pd.DataFrame, roles: Roles, long: bool) -> list:

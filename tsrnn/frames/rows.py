@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ import pandas as pd
 
 from tsrnn.frames.timeline import check_stamps, check_type, tells_time, ticks_of
 from tsrnn.frames.values import as_dates, plain_labels
+
+# Names of levels that count within what others of these names count.
+_WITHIN = {"quarter", "month", "week", "weekday", "dayofweek", "day", "hour", "minute", "second"}
+_BEGINS_AGAIN = _WITHIN | {"year", "date"}
 
 
 class Stretches:
@@ -174,13 +179,12 @@ def _stamps(column: pd.Series, name: str) -> pd.Index:
         form = "ISO8601" if kind == "string" else None
         stamps = pd.DatetimeIndex(pd.to_datetime(column, errors="coerce", format=form))
     except ValueError as error:
-        raise ValueError(
-            f"{name} has stamps of several time zones; bring them to one: {name} = "
-            f"pd.to_datetime({name}, utc=True)."
-        ) from error
+        raise ValueError(_several_zones(name)) from error
     bad = stamps.isna() & column.notna().to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
+        if isinstance(column.iloc[row], datetime):
+            raise ValueError(_several_zones(name))
         raise ValueError(
             f"{name} has {column.iloc[row]!r} in row {row}, which is no date as in 2024-12-31 "
             f"({int(bad.sum())} of {len(bad)}); parse them: {name} = pd.to_datetime({name}, "
@@ -189,8 +193,22 @@ def _stamps(column: pd.Series, name: str) -> pd.Index:
     return stamps
 
 
+def _several_zones(name: str) -> str:
+    return (
+        f"{name} has stamps of several time zones, or some without one; bring them to one: {name} "
+        f"= pd.to_datetime({name}, utc=True)."
+    )
+
+
 def _check_last_level(index: pd.MultiIndex, stamps: pd.Index, name: str) -> None:
     """Refuse an index whose last level, of these stamps, tells no time where another one does."""
+    names = [str(level).lower() for level in index.names]
+    if names[-1] in _WITHIN and not {*names[:-1]}.isdisjoint(_BEGINS_AGAIN):
+        raise TypeError(
+            f"{name} has the levels {list(index.names)}, of which the last begins again and again; "
+            "make one date of those that tell the time, such as pd.PeriodIndex.from_fields(year="
+            "..., month=..., freq='M') or date + pd.to_timedelta(hour, 'h')."
+        )
     for place, level in enumerate(index.levels[:-1]):
         dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
         if dates and not tells_time(stamps):

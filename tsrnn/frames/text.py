@@ -11,7 +11,7 @@ import pandas as pd
 from tsrnn.frames.panels import Panel
 
 _YEAR, _MONTH = r"(18|19|20|21)\d\d", r"(0?[1-9]|1[0-2])"
-_DATES = re.compile(
+DATES = re.compile(
     rf"\s*({_YEAR}[-/]{_MONTH}|{_YEAR}(?P<a>[-/.])\d\d?(?P=a)\d\d?|"
     rf"\d\d?(?P<b>[-/.])\d\d?(?P=b){_YEAR}|\d\d(?P<c>[-/.])\d\d(?P=c)\d\d)([T ]\d\d?:\d\d.*)?\s*"
 )
@@ -41,7 +41,7 @@ def check_text(panel: Panel, stacklevel: int) -> None:
         found = pd.Series(pd.unique(column.dropna()), dtype=object)
         as_they_are = f"if categories are meant, say so: X[{label!r}].astype('category')."
         read = f"such as {found.iloc[0]!r}, which would be {len(found)} categories without order"
-        if all(_DATES.fullmatch(text) for text in found):
+        if all(DATES.fullmatch(text) for text in found):
             raise TypeError(
                 f"Column {label!r} of X holds dates as text, {read}. If they say when each row "
                 f"was, make them the index: X.index = pd.to_datetime(X.pop({label!r})), of which "
