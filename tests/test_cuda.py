@@ -336,12 +336,12 @@ def test_a_fit_gives_the_memory_back(numba_cuda, monkeypatch):
     monkeypatch.setattr(config, "CUDA_DEALLOCS_COUNT", 1000)  # that may wait to be freed
     context = numba_cuda.current_context()
     forecaster = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
-    free = context.get_memory_info().free
+    held = len(context.memory_manager.allocations)
     gc.collect()
     context.memory_manager.deallocations.clear()
-    assert context.get_memory_info().free == free
+    assert len(context.memory_manager.allocations) == held
     forecaster.predict()
-    assert context.get_memory_info().free < free
+    assert len(context.memory_manager.allocations) > held
 
 
 def fit_in_both_precisions(virtual):
@@ -389,6 +389,35 @@ def test_without_a_compiler_of_kernels(numba_cuda, monkeypatch):
     monkeypatch.setattr(nvvm, "is_available", lambda: False)
     with pytest.raises(RuntimeError, match=r'NVVM is not there: pip install "tsrnn\[cuda\]"'):
         small(device="cuda").fit(wave(30))
+
+
+@pytest.mark.parametrize("error", ["CCSupportError", "ValueError"])
+def test_a_gpu_that_the_compiler_does_not_know(numba_cuda, monkeypatch, error):
+    """An old one and CUDA 13, or a new one and CUDA 12."""
+    from numba.cuda.cudadrv import nvrtc
+    from numba.cuda.cudadrv.error import CCSupportError
+
+    def refuse(*_):
+        raise {"CCSupportError": CCSupportError, "ValueError": ValueError}[error]
+
+    monkeypatch.setattr(nvrtc, "get_arch_option", refuse)
+    assert not kernels.has_gpu()
+    with pytest.raises(RuntimeError, match=r"makes no code for compute capability \d"):
+        small(device="cuda").fit(wave(30))
+
+
+def test_a_network_stays_on_its_gpu(numba_cuda, monkeypatch):
+    """Where there are several, each thread begins with the first, whose memory is another."""
+    from tsrnn.kernels.cuda import device
+
+    learned = small(device="cuda", lookback=3, windows_per_epoch=4).fit(wave(30))
+    forecast = learned.predict()
+    here = device.selected()
+    with monkeypatch.context() as patch:
+        patch.setattr(device, "selected", lambda: here + 1)
+        with pytest.raises(RuntimeError, match=rf"on GPU {here}, and this thread .* {here + 1}"):
+            learned.predict()
+    np.testing.assert_array_equal(learned.predict(), forecast)
 
 
 def test_a_forked_process_has_no_gpu(numba_cuda):

@@ -228,6 +228,9 @@ class _Function:
     # Instructions that are not an expression of their operands
 
     def _ld(self, kind, modifiers, target, source):
+        looks = modifiers[:2] == ["relaxed", "gpu"]  # what another block may write meanwhile
+        if looks:
+            modifiers = ["global", *modifiers[2:]]
         self.only("ld", modifiers[:-1], "param", "global", "shared", "v2", "v4")
         targets, size = _parts(target), int(kind[1:]) // 8
         if modifiers[0] == "param":
@@ -235,7 +238,8 @@ class _Function:
         else:
             pointer = self.memory(modifiers[0], source, size * len(targets))
         loaded = [self.put(each, kind, f"p_[{i}]") for i, each in enumerate(targets)]
-        return f"{C_TYPES[kind]} *p_ = {pointer}; " + " ".join(loaded)
+        others = "let_others_run(t); " * looks
+        return f"{others}{C_TYPES[kind]} *p_ = {pointer}; " + " ".join(loaded)
 
     def _st(self, kind, modifiers, target, source):
         self.only("st", modifiers[:-1], "global", "shared", "v2", "v4")
@@ -256,7 +260,7 @@ class _Function:
             raise self.unknown("bar", modifiers, which)
         return f"wait_for_block(t, {self.line});"
 
-    def _membar(self, *_):
+    def _fence(self, *_):
         return ""  # threads take turns, and see at once what others have written
 
     def _bra(self, _kind, _modifiers, label):

@@ -10,7 +10,8 @@ A bare 1 divided by a number of single precision would be one of double precisio
 
 from typing import Any, NamedTuple
 
-from tsrnn.kernels.cuda.device import LANES, function, integer, split, sync, unsigned
+from tsrnn.kernels.cuda.device import LANES, function, integer, split, unsigned
+from tsrnn.kernels.cuda.waiting import sync
 from tsrnn.kernels.dropout import random_bits
 from tsrnn.kernels.tape import context as c
 

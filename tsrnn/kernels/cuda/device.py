@@ -161,25 +161,6 @@ else:
 
 
 @function
-def sync(now, counter, team):
-    """Wait for all threads of a team of blocks; what they wrote can be read then.
-
-    ``now[counter]`` counts blocks that have come, over all times.
-    """
-    cuda.syncthreads()
-    if team > 1:
-        if cuda.threadIdx.x == 0:
-            cuda.threadfence()
-            come = cuda.atomic.add(now, counter, 1)
-            _, after_others = split(come, team)
-            waited_for = come - after_others + team
-            while cuda.atomic.add(now, counter, 0) < waited_for:
-                pass
-            cuda.threadfence()
-        cuda.syncthreads()
-
-
-@function
 def root(x):
     """The square root."""
     return math.sqrt(x)
@@ -243,14 +224,18 @@ class Kernel:
         kernel = self._compiled().overloads[self.signature.args]
         kernel.cooperative = True  # no block is to wait for one that has no place
         if held_bytes:  # all that there is: several programs launch one kernel
-            _allow(kernel, most_held(self._real.name))
+            _with_room(lambda: _allow(kernel, most_held(self._real.name)), "for the kernel")
         return kernel.max_cooperative_grid_blocks(THREADS, held_bytes)
 
     def _compiled(self) -> Any:
         with self._compiling:
             if self._kernel is None:
-                self._kernel = cuda.jit(_quiet(self.code)) if SIMULATED else self._for_device()
+                make = self._simulated if SIMULATED else self._for_device
+                self._kernel = _with_room(make, "for the kernel")
         return self._kernel
+
+    def _simulated(self) -> Any:
+        return cuda.jit(_quiet(self.code))
 
     def _for_device(self) -> Any:
         bounds = self.bounds(cuda.get_current_device().compute_capability)
@@ -331,7 +316,8 @@ def check(precision: str = "ieee") -> None:
 
 def _what_is_missing() -> str | None:
     """Why no kernel could be launched; a device that another process has is seen only when used."""
-    from numba.cuda.cudadrv import driver, nvvm
+    from numba.cuda.cudadrv import driver, nvrtc, nvvm
+    from numba.cuda.cudadrv.error import CCSupportError
 
     if _is_forked():
         return f"{_FORKED}. Start processes by 'spawn' or 'forkserver'"
@@ -345,6 +331,14 @@ def _what_is_missing() -> str | None:
         return driver.driver.initialization_error
     if not nvvm.is_available():
         return 'NVIDIA\'s compiler NVVM is not there: pip install "tsrnn[cuda]"'
+    major, minor = cuda.get_current_device().compute_capability
+    try:
+        nvrtc.get_arch_option(major, minor, "a" if major >= 9 else "")
+    except (CCSupportError, ValueError):
+        return (
+            f"NVIDIA's compiler that is installed makes no code for compute capability {major}."
+            f'{minor}: of "tsrnn[cuda]" (older devices too) and "tsrnn[cuda13]" install the other'
+        )
     return None
 
 
@@ -358,12 +352,22 @@ def _is_forked() -> bool:
     return not SIMULATED and driver.driver.pid not in (None, os.getpid())
 
 
-def check_process() -> None:
-    """Refuse to compute in a process that a network was taken along to by a fork."""
+def selected() -> int:
+    """Of the device that this thread computes on; 0 unless it has selected another."""
+    return 0 if SIMULATED else int(cuda.get_current_device().id)
+
+
+def check_place(chosen: int) -> None:
+    """Refuse to compute in a forked process, or on another device than a network was made for."""
     if _is_forked():
         raise RuntimeError(
             f"The GPU cannot be used: {_FORKED}. Start processes by 'spawn' or 'forkserver', or "
             "load the forecaster here: it then computes on the CPU."
+        )
+    if selected() != chosen:
+        raise RuntimeError(
+            f"The network lies on GPU {chosen}, and this thread computes on GPU {selected()}: each "
+            f"thread begins with the first one. Go on within numba.cuda.gpus[{chosen}]."
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tsrnn.kernels.architecture import Architecture
-from tsrnn.kernels.cuda.device import check, check_process, give_back, read, to_device
+from tsrnn.kernels.cuda.device import check, check_place, give_back, read, selected, to_device
 from tsrnn.kernels.cuda.memory import Buffer, Scratch
 from tsrnn.kernels.cuda.operations import SIZES
 from tsrnn.kernels.cuda.program import Program
@@ -46,7 +46,7 @@ class Engine:
         self, architecture: Architecture, dtype, networks: int = 1, precision: str = "ieee"
     ):
         check(precision)
-        self.precision = precision
+        self.precision, self._device = precision, selected()
         self.architecture, self.networks, self.dtype = architecture, networks, np.dtype(dtype)
         self.layout = layout_of(architecture, SIZES)
         self._parameters = np.zeros((networks, self.layout.padded_count), dtype)
@@ -161,7 +161,7 @@ class Engine:
         return self._programs[key]
 
     def _session(self, batches: dict[int, Batch], batch_size: int | None = None) -> Session:
-        check_process()
+        check_place(self._device)
         parameters = [self._parameters[number] for number in batches]
         return Session(self._buffers, parameters, [*batches.values()], batch_size)
 

@@ -19,9 +19,9 @@ from tsrnn.kernels.cuda.device import (
     pointer,
     root,
     split,
-    sync,
 )
 from tsrnn.kernels.cuda.products import TILE
+from tsrnn.kernels.cuda.waiting import sync
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.calls import CALL_LENGTH
 
