@@ -4,6 +4,7 @@ Prints a table with ``-s``. Needs numba-cuda and NVIDIA's assembler (``nvidia-cu
 """
 
 import importlib.util
+import itertools
 import re
 import shutil
 import subprocess
@@ -266,11 +267,11 @@ def tensor_core(weights, rows):
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("held", [False, True])
 def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed, held, monkeypatch):
-    from tsrnn.kernels.cuda import products
+    from tsrnn.kernels.cuda import tensor_cores as cores
 
-    for name, count in (("two", 2), ("four", 4)):
-        monkeypatch.setattr(products, name, lambda array, i, count=count: array[i : i + count])
-    random, lanes, depth = np.random.default_rng(0), products.LANES, 64
+    monkeypatch.setattr(cores, "four", lambda array, place: array[place : place + 4])
+    monkeypatch.setattr(cores, "all_rounded", lambda numbers: numbers)
+    random, lanes, depth = np.random.default_rng(0), cores.LANES, 64
     left, right = random.normal(size=(8, depth)), random.normal(size=(depth, lanes))
     if transposed:  # in one panel, so many rows apart
         stored, a_panel = np.zeros((depth, lanes)), 0
@@ -281,18 +282,20 @@ def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed, held, mo
     if held:
         weights = np.full(right.size, np.nan)
         for i, number in enumerate(right.ravel()):
-            weights[products.place_held.py_func(i)] = number
+            weights[cores.place_held.py_func(i)] = number
     found = np.zeros(8 * lanes)
-    for k in range(0, depth, 8):
-        columns = [products.of_weights.py_func(weights, 0, k, i, held) for i in range(lanes)]
-        rows = [
-            products.of_rows.py_func(stored.ravel(), 0, k, i, transposed, a_panel)
-            for i in range(lanes)
-        ]
-        for half in range(2):
-            pair = slice(2 * half, 2 * half + 2)
-            numbers = [(*one[pair], *other[pair]) for one, other in columns]
-            for lane, results in enumerate(tensor_core(numbers, rows)):
+    for k in range(0, depth, cores.UNROLL):
+        columns, rows = [], []
+        for lane in range(lanes):
+            place = cores.first_of_weights.py_func(0, k, lane, held)
+            given = held, transposed
+            columns.append([cores.of_weights.py_func(weights, place, n, *given) for n in (0, 1)])
+            place = cores.first_of_rows.py_func(0, k, lane, transposed, a_panel)
+            rows.append(cores.of_rows.py_func(stored.ravel(), place, transposed))
+        for step, half in itertools.product(range(2), range(2)):
+            numbers = [each[step][half] for each in columns]
+            products = tensor_core(numbers, [each[step] for each in rows])
+            for lane, results in enumerate(products):
                 for i, number in enumerate(results):
-                    found[products.of_result.py_func(half, i, lane)] += number
+                    found[cores.of_result.py_func(half, i, lane)] += number
     np.testing.assert_allclose(found.reshape(8, lanes), left @ right, rtol=1e-12, atol=1e-12)

@@ -36,7 +36,7 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 LANES = 4 if SIMULATED else 32  # threads of a warp, columns of a panel
 THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
-UNROLL = 4 if SIMULATED else 8  # steps along a sum that tensor cores take at once
+UNROLL = 4 if SIMULATED else 16  # steps along a sum that tensor cores take at once
 
 SHARED_NUMBERS = 2560  # of a block's own memory that every kernel has, at most
 integer, unsigned = types.int64, types.uint64
@@ -107,11 +107,6 @@ if SIMULATED:
         return array[place], array[place + 1], array[place + 2], array[place + 3]
 
     @function
-    def two(array, place):
-        """Two of them."""
-        return array[place], array[place + 1]
-
-    @function
     def split(count, size):
         """Quotient and rest of two counts."""
         return count // size, count % size
@@ -140,24 +135,21 @@ else:
 
         return types.CPointer(array.dtype)(array, place), codegen
 
-    def _side_by_side(count: int) -> Any:
-        @intrinsic
-        def read(typing_context, array, place):
-            def codegen(context, builder, signature, arguments):
-                first = builder.gep(data_of(context, builder, array, arguments[0]), [arguments[1]])
-                kind = ir.VectorType(first.type.pointee, count)
-                loaded = builder.load(builder.bitcast(first, kind.as_pointer()))
-                loaded.align = 4 * count  # at least
-                indices = [ir.Constant(ir.IntType(32), i) for i in range(count)]
-                numbers = [builder.extract_element(loaded, index) for index in indices]
-                return context.make_tuple(builder, signature.return_type, numbers)
+    @intrinsic
+    def four(typing_context, array, place):
+        """Four numbers that lie side by side, from a multiple of four on, in one load."""
 
-            return types.UniTuple(array.dtype, count)(array, place), codegen
+        def codegen(context, builder, signature, arguments):
+            first = builder.gep(data_of(context, builder, array, arguments[0]), [arguments[1]])
+            kind = ir.VectorType(first.type.pointee, 4)
+            loaded = builder.load(builder.bitcast(first, kind.as_pointer()))
+            loaded.align = 16
+            numbers = [
+                builder.extract_element(loaded, ir.Constant(ir.IntType(32), i)) for i in range(4)
+            ]
+            return context.make_tuple(builder, signature.return_type, numbers)
 
-        return read
-
-    # Numbers that lie side by side, from a multiple of so many on, in one load.
-    two, four = _side_by_side(2), _side_by_side(4)
+        return types.UniTuple(array.dtype, 4)(array, place), codegen
 
 
 @function

@@ -5,10 +5,9 @@ out ``TILE_ROWS`` rows of one or two panels of C at a time, and tiles are spread
 block; where there are too few for all of them, several warps have a part of the sum each. In single
 and double precision a thread has one column of a panel: along the sum it reads a number of B, side
 by side with its neighbours, and numbers of A that are the same for all of them, four at a time.
-Tensor cores, which round what they multiply to TF32, want other shares (below).
+Tensor cores, which round what they multiply to TF32, want other shares (see ``tensor_cores``), and
+twice the rows where others have two panels.
 """
-
-from llvmlite import ir
 
 from tsrnn.kernels.cuda.data import at
 from tsrnn.kernels.cuda.device import (
@@ -17,14 +16,11 @@ from tsrnn.kernels.cuda.device import (
     TILE_ROWS,
     UNROLL,
     cuda,
-    data_of,
     four,
     function,
-    intrinsic,
     split,
-    two,
-    types,
 )
+from tsrnn.kernels.cuda.tensor_cores import place_held, tensor_tile
 from tsrnn.kernels.tape import context as c
 
 TILE = TILE_ROWS * LANES  # numbers of C
@@ -35,15 +31,14 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
     """C[rows, panels] = A[rows, depth] B[depth, panels], added to C if ``add``.
 
     If ``transposed``, what is stored of A is its transpose; if ``held``, B lies in the block's own
-    memory. The call is that of the CPU's kernel. The simulator has no tensor cores, and does not
-    round.
+    memory. The call is that of the CPU's kernel.
     """
-    if precision == "tf32" and not SIMULATED:
-        narrow = wide = _tensor_tile(transposed, held, real)
-        at_once = 1
+    tall = rounds(precision)
+    if tall:
+        one, two = (tensor_tile(groups, transposed, held, real) for groups in (1, 2))
     else:
-        narrow, wide = (_tile(vectors, transposed, real) for vectors in (1, 2))
-        at_once = 2
+        one, two = (_tile(vectors, transposed, real) for vectors in (1, 2))
+    next_rows = TILE_ROWS if transposed else TILE_ROWS * LANES
 
     @function
     def run(arrays, context, call, me, threads):
@@ -56,28 +51,31 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
         warp, lane = split(me, LANES)
         warps, _ = split(threads, LANES)
         groups, _ = split(rows, TILE_ROWS)
-        pairs = at_once == 2 and groups * panels >= 2 * warps  # no warp is to be idle for them
-        columns = (panels + 1) >> 1 if pairs else panels
-        tiles = groups * columns
+        pairs = groups * panels >= 2 * warps  # no warp is to be idle for them
+        across, down = pairs and not tall, pairs and tall
+        groups = (groups + 1) >> 1 if down else groups
+        tiles = groups * ((panels + 1) >> 1 if across else panels)
         halvings, length = parts_of(tiles, warps, depth)
         while warp < tiles << halvings:
             tile = warp >> halvings
             j, i = place_of(tile, groups)
-            i, j = i * TILE_ROWS, j << 1 if pairs else j
+            i, j = i * TILE_ROWS << 1 if down else i * TILE_ROWS, j << 1 if across else j
             a = at(A, a_panel, 0, i) if transposed else A + i * LANES
             b = B + call[8] + j * b_panel
             first = (warp - (tile << halvings)) * length
             last = min(depth, first + length)
             if halvings > 0:
                 to = warp * TILE
-                narrow(scratch, weights, partial, lane, a, a_panel, b, 0, to, 0, first, last, 0)
+                one(scratch, weights, partial, lane, a, a_panel, b, 0, to, 0, first, last, 0)
             else:
                 to = C + j * c_panel + i * LANES
                 common = scratch, weights, scratch, lane, a, a_panel, b
-                if pairs and j + 1 < panels:
-                    wide(*common, b_panel, to, c_panel, first, last, add)
+                if across and j + 1 < panels:
+                    two(*common, b_panel, to, c_panel, first, last, add)
+                elif down and i + TILE_ROWS < rows:
+                    two(*common, next_rows, to, TILE, first, last, add)
                 else:
-                    narrow(*common, 0, to, 0, first, last, add)
+                    one(*common, 0, to, 0, first, last, add)
             warp += warps
         if halvings > 0:
             cuda.syncthreads()
@@ -86,9 +84,14 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
     return run
 
 
+def rounds(precision: str) -> bool:
+    """Whether products are left to tensor cores; the simulator has none, and does not round."""
+    return precision == "tf32" and not SIMULATED
+
+
 def hold(precision: str):
     """Weights to the block's own memory, where ``multiply_held`` finds them."""
-    in_order = precision != "tf32" or SIMULATED
+    in_order = not rounds(precision)
 
     @function
     def run(arrays, context, call, me, threads):
@@ -175,103 +178,5 @@ def _tile(vectors: int, transposed: bool, real):
         for i in range(TILE_ROWS):
             for v in range(vectors):
                 C[to + v * c_panel + i * LANES] = sums[i, v]
-
-    return tile
-
-
-# Tensor cores: ``mma.m16n8k8`` of the PTX ISA multiplies 16 x 8 numbers by 8 x 8. Columns of a
-# panel take the part of its 16 rows, in two products, and the rows of A that of its 8 columns.
-# Which of them, and in which order along the sum, is for us to say: such that what a thread needs
-# lies side by side. Thread 4 g + q has columns 4 g to 4 g + 3 of B, of 8 numbers along the sum
-# those from 2 q and 2 q + 1, row g of A, and rows 2 q and 2 q + 1 of C.
-
-
-@function
-def of_weights(weights, b, k, lane, held):
-    """Its four columns in two of 8 rows of B from ``k`` on."""
-    if held:
-        place, step = b + k * LANES + lane * _FOUR, LANES * _FOUR
-    else:
-        place, step = b + (k + lane % 4 * 2) * LANES + lane // 4 * _FOUR, LANES
-    return four(weights, place), four(weights, place + step)
-
-
-@function
-def place_held(i):
-    """Where number ``i`` of B stands in a block's own memory: there threads read in their order.
-
-    In that of the rows four threads would wait for each other.
-    """
-    within = i % (UNROLL * LANES)
-    row, column = within // LANES, within % LANES
-    thread = column // 4 * 4 + row // 2
-    return i - within + row % 2 * LANES * _FOUR + thread * _FOUR + column % 4
-
-
-@function
-def of_rows(scratch, a, k, lane, transposed, a_panel):
-    """Its two numbers of 8 columns of A from ``k`` on, in 8 rows from ``a`` on."""
-    row, column = lane // 4, k + lane % 4 * 2
-    if transposed:
-        place = a + column * LANES + row
-        return scratch[place], scratch[place + LANES]
-    return two(scratch, a + column // LANES * a_panel + column % LANES + row * LANES)
-
-
-@function
-def of_result(half, i, lane):
-    """Where its number ``i`` of four of a product lies in 8 rows of a panel of C."""
-    return (lane % 4 * 2 + i % 2) * LANES + lane // 4 * _FOUR + half * 2 + i // 2
-
-
-@intrinsic
-def tensor_product(typing_context, sums, row, weights, rows):
-    """``sums[row]`` += a product by tensor cores (compute capability 8.0), all threads together."""
-
-    def codegen(context, builder, signature, arguments):
-        kind, bits = ir.FloatType(), ir.IntType(32)
-        data = data_of(context, builder, sums, arguments[0])
-        first = builder.mul(arguments[1], ir.Constant(arguments[1].type, 4))
-        places = [
-            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))]) for i in range(4)
-        ]
-        rounding = ir.InlineAsm(ir.FunctionType(bits, [kind]), "cvt.rna.tf32.f32 $0, $1;", "=r,f")
-        operands = [
-            builder.call(rounding, [builder.extract_value(arguments[which], i)])
-            for which, count in ((2, 4), (3, 2))
-            for i in range(count)
-        ]
-        operands += [builder.load(place) for place in places]
-        result = ir.LiteralStructType([kind] * 4)
-        code = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
-        code += "{$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
-        signature_of_code = ir.FunctionType(result, [bits] * 6 + [kind] * 4)
-        constraints = "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
-        multiply = ir.InlineAsm(signature_of_code, code, constraints, side_effect=True)
-        found = builder.call(multiply, operands, attrs=["convergent"])
-        for i, place in enumerate(places):
-            builder.store(builder.extract_value(found, i), place)
-        return context.get_dummy_value()
-
-    return types.void(sums, row, weights, rows), codegen
-
-
-def _tensor_tile(transposed: bool, held: bool, real):
-    """8 rows of a panel, by all threads of a warp together."""
-
-    @function
-    def tile(scratch, weights, C, lane, a, a_panel, b, b_panel, to, c_panel, first, last, add):
-        sums = cuda.local.array((2, 4), real)
-        for half in range(2):
-            for i in range(4):
-                sums[half, i] = C[to + of_result(half, i, lane)] if add else real(0)
-        for k in range(first, last, UNROLL):
-            rows = of_rows(scratch, a, k, lane, transposed, a_panel)
-            one, next_one = of_weights(weights, b, k, lane, held)
-            tensor_product(sums, 0, (one[0], one[1], next_one[0], next_one[1]), rows)
-            tensor_product(sums, 1, (one[2], one[3], next_one[2], next_one[3]), rows)
-        for half in range(2):
-            for i in range(4):
-                C[to + of_result(half, i, lane)] = sums[half, i]
 
     return tile

@@ -45,7 +45,8 @@ class Compiled:
         real = real_of(dtype)
         self.codes = {operation: code for code, operation in enumerate(operations)}
         update = None if optimizer is None else optimizer_pass(optimizer, real)
-        code = steps_kernel([code_of(each, real, precision) for each in operations], update, real)
+        codes = [code_of(each, real, precision) for each in operations]
+        code = steps_kernel(codes, update, real, precision)
         self.kernel = Kernel(code, real, (operations, optimizer, precision))
 
     def serves(self, operations: list[Operation], optimizer: type | None, *kind) -> bool:

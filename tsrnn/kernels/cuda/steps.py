@@ -20,7 +20,8 @@ from tsrnn.kernels.cuda.device import (
     root,
     split,
 )
-from tsrnn.kernels.cuda.products import TILE
+from tsrnn.kernels.cuda.products import TILE, rounds
+from tsrnn.kernels.cuda.tensor_cores import rounded
 from tsrnn.kernels.cuda.waiting import sync
 from tsrnn.kernels.tape import context as c
 from tsrnn.kernels.tape.calls import CALL_LENGTH
@@ -31,7 +32,9 @@ NUMBERS_AHEAD = -(-CALL_LENGTH // THREADS)  # of a call, for each thread
 PARTIAL_LENGTH = THREADS // LANES * TILE  # a tile of a product for each warp
 
 
-def steps_kernel(operations: list[Callable], update: Callable | None, real) -> Callable:
+def steps_kernel(
+    operations: list[Callable], update: Callable | None, real, precision: str
+) -> Callable:
     """``steps(series, state, scratch, fixed, starts, now)``: what a launch does.
 
     Parameters
@@ -42,8 +45,10 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
         The optimizer's step.
     real : numba type
         Of all numbers.
+    precision : {"ieee", "tf32"}
+        Of products.
     """
-    replay = _replay(operations)
+    pack, replay = _pack(precision), _replay(operations)
     end = _end(update, real)
 
     def steps(series, state, scratch, fixed, starts, now):
@@ -68,7 +73,7 @@ def steps_kernel(operations: list[Callable], update: Callable | None, real) -> C
             while context[c.STEP] < context[c.STEPS]:
                 if me == 0 and context[c.DROPOUT_LIMIT]:
                     context[c.DROPOUT_SEED] = starts[context[c.SEEDS] + context[c.STEP]]
-                _pack(arrays, context, me)
+                pack(arrays, context, me)
                 sync(now, context[c.BARRIER], context[c.WORKERS])
                 first, _ = split(context[c.RANK], context[c.CREW])
                 crews, _ = split(context[c.WORKERS], context[c.CREW])
@@ -170,19 +175,26 @@ def _begin(context, tile):
     context[c.GRADIENT] = context[c.GRADIENTS] + tile * context[c.GRADIENT_SIZE]
 
 
-@function
-def _pack(arrays, context, me):
+def _pack(precision: str) -> Callable:
     """``packed[i] = parameters[sources[i]]``; some are the sum of two. All workers have a share.
 
-    From the second step on it is those that the step before has changed.
+    From the second step on it is those that the step before has changed. For tensor cores they are
+    rounded, once for all products with them.
     """
-    state, scratch, fixed = arrays.state, arrays.scratch, arrays.fixed
-    sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
-    first, threads = context[c.RANK] * THREADS + me, context[c.WORKERS] * THREADS
-    changed = context[c.PACKED_TRAINABLE] if context[c.STEP] else context[c.PACKED_SIZE]
-    for i in range(first, changed, threads):
-        value = state[parameters + fixed[sources + i]]
-        scratch[context[c.WEIGHTS] + i] = value + state[parameters + fixed[context[c.SUMS] + i]]
+    to_round = rounds(precision)
+
+    @function
+    def pack(arrays, context, me):
+        state, scratch, fixed = arrays.state, arrays.scratch, arrays.fixed
+        sources, parameters = context[c.SOURCES], context[c.PARAMETERS]
+        first, threads = context[c.RANK] * THREADS + me, context[c.WORKERS] * THREADS
+        changed = context[c.PACKED_TRAINABLE] if context[c.STEP] else context[c.PACKED_SIZE]
+        for i in range(first, changed, threads):
+            value = state[parameters + fixed[sources + i]]
+            value += state[parameters + fixed[context[c.SUMS] + i]]
+            scratch[context[c.WEIGHTS] + i] = rounded(value) if to_round else value
+
+    return pack
 
 
 def _end(update: Callable | None, real) -> Callable:
