@@ -264,13 +264,13 @@ def tensor_core(weights, rows):
     ]
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(("transposed", "held"), [(False, False), (False, True), (True, False)])
 def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed, held, monkeypatch):
     from tsrnn.kernels.cuda import tensor_cores as cores
 
     monkeypatch.setattr(cores, "four", lambda array, place: array[place : place + 4])
     monkeypatch.setattr(cores, "all_rounded", lambda numbers: numbers)
+    monkeypatch.setattr(cores, "rounded", lambda number: number)
     random, lanes, depth = np.random.default_rng(0), cores.LANES, 64
     left, right = random.normal(size=(8, depth)), random.normal(size=(depth, lanes))
     if transposed:  # in one panel, so many rows apart
@@ -284,15 +284,19 @@ def test_threads_give_tensor_cores_the_numbers_of_a_product(transposed, held, mo
         for i, number in enumerate(right.ravel()):
             weights[cores.place_held.py_func(i)] = number
     found = np.zeros(8 * lanes)
-    for k in range(0, depth, cores.UNROLL):
+    at_once, of_rows = cores.taken(transposed), cores.of_one_row
+    if transposed:
+        of_rows = cores.of_columns
+    steps = range(at_once // 8)
+    for k in range(0, depth, at_once):
         columns, rows = [], []
         for lane in range(lanes):
-            place = cores.first_of_weights.py_func(0, k, lane, held)
+            place = cores.first_of_weights.py_func(0, k, lane, held, at_once)
             given = held, transposed
-            columns.append([cores.of_weights.py_func(weights, place, n, *given) for n in (0, 1)])
+            columns.append([cores.of_weights.py_func(weights, place, n, *given) for n in steps])
             place = cores.first_of_rows.py_func(0, k, lane, transposed, a_panel)
-            rows.append(cores.of_rows.py_func(stored.ravel(), place, transposed))
-        for step, half in itertools.product(range(2), range(2)):
+            rows.append(of_rows.py_func(stored.ravel(), place))
+        for step, half in itertools.product(steps, range(2)):
             numbers = [each[step][half] for each in columns]
             products = tensor_core(numbers, [each[step] for each in rows])
             for lane, results in enumerate(products):

@@ -36,7 +36,7 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 LANES = 4 if SIMULATED else 32  # threads of a warp, columns of a panel
 THREADS = 2 * LANES if SIMULATED else 256  # of a block
 TILE_ROWS = 4 if SIMULATED else 8
-UNROLL = 4 if SIMULATED else 16  # steps along a sum that tensor cores take at once
+UNROLL = 4 if SIMULATED else 8  # numbers along a sum, of which each part has a multiple
 
 SHARED_NUMBERS = 2560  # of a block's own memory that every kernel has, at most
 integer, unsigned = types.int64, types.uint64

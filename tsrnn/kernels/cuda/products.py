@@ -20,7 +20,7 @@ from tsrnn.kernels.cuda.device import (
     function,
     split,
 )
-from tsrnn.kernels.cuda.tensor_cores import place_held, tensor_tile
+from tsrnn.kernels.cuda.tensor_cores import place_held, taken, tensor_tile
 from tsrnn.kernels.tape import context as c
 
 TILE = TILE_ROWS * LANES  # numbers of C
@@ -36,8 +36,10 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
     tall = rounds(precision)
     if tall:
         one, two = (tensor_tile(groups, transposed, held, real) for groups in (1, 2))
+        at_once = taken(transposed)
     else:
         one, two = (_tile(vectors, transposed, real) for vectors in (1, 2))
+        at_once = UNROLL
     next_rows = TILE_ROWS if transposed else TILE_ROWS * LANES
 
     @function
@@ -55,7 +57,7 @@ def multiply(transposed: bool, real, precision: str, *, held: bool = False):
         across, down = pairs and not tall, pairs and tall
         groups = (groups + 1) >> 1 if down else groups
         tiles = groups * ((panels + 1) >> 1 if across else panels)
-        halvings, length = parts_of(tiles, warps, depth)
+        halvings, length = parts_of(tiles, warps, depth, at_once)
         while warp < tiles << halvings:
             tile = warp >> halvings
             j, i = place_of(tile, groups)
@@ -104,15 +106,15 @@ def hold(precision: str):
 
 
 @function
-def parts_of(tiles, warps, depth):
+def parts_of(tiles, warps, depth, at_once):
     """How often a sum is cut in halves, as no warp has two parts, and how long those are."""
     halvings = 0
-    while tiles << halvings + 1 <= warps and UNROLL << halvings < depth:
+    while tiles << halvings + 1 <= warps and at_once << halvings < depth:
         halvings += 1
     if halvings == 0:
         return halvings, depth
-    length = (depth + (UNROLL << halvings) - 1 >> halvings) // UNROLL
-    return halvings, length * UNROLL
+    length = (depth + (at_once << halvings) - 1 >> halvings) // at_once
+    return halvings, length * at_once
 
 
 @function

@@ -6,25 +6,22 @@ two products, and 8 rows of A that of its 8 columns. Which column is which row, 
 along the sum comes when, is for us to say: such that what a thread reads lies side by side. Of 16
 numbers along the sum, for two steps, thread 4 g + q has those from 4 q to 4 q + 3: of columns 4 g
 to 4 g + 3 of B, and of row g of A. It ends with rows 2 q and 2 q + 1 of C, in the same columns.
+Sums over windows, of which there may be 8, have one step at a time, of 2 q and 2 q + 1.
 
 Weights are rounded when they are packed, and so once a step; the rest when it is read.
 """
 
 from llvmlite import ir
 
-from tsrnn.kernels.cuda.device import (
-    LANES,
-    UNROLL,
-    cuda,
-    data_of,
-    four,
-    function,
-    intrinsic,
-    types,
-)
+from tsrnn.kernels.cuda.device import LANES, cuda, data_of, four, function, intrinsic, types
 
-_AHEAD = 4  # numbers of a thread along the sum
-_ONE_READ = 4 * 32  # numbers that a warp reads at once
+_STEP = 8  # numbers along the sum
+_ONE_READ = 4 * LANES  # numbers that a warp reads at once
+
+
+def taken(transposed: bool) -> int:
+    """Numbers along the sum that are taken at once."""
+    return _STEP if transposed else 2 * _STEP
 
 
 def tensor_tile(groups: int, transposed: bool, held: bool, real):
@@ -32,7 +29,8 @@ def tensor_tile(groups: int, transposed: bool, held: bool, real):
 
     ``a_next`` and ``c_next`` are from the first rows to the second ones.
     """
-    products = 2 * groups
+    products, at_once = 2 * groups, taken(transposed)
+    of_rows = of_columns if transposed else of_one_row
 
     @function
     def tile(scratch, weights, C, lane, a, a_panel, b, a_next, to, c_next, first, last, add):
@@ -43,20 +41,23 @@ def tensor_tile(groups: int, transposed: bool, held: bool, real):
                     place = to + group * c_next + of_result(half, i, lane)
                     sums[2 * group + half, i] = C[place] if add else real(0)
         a = first_of_rows(a, first, lane, transposed, a_panel)
-        b = first_of_weights(b, first, lane, held)
+        b = first_of_weights(b, first, lane, held, at_once)
         k = first
         while k < last:
             left, right = of_weights(weights, b, 0, held, transposed)
-            next_left, next_right = of_weights(weights, b, 1, held, transposed)
+            next_left, next_right = left, right
+            if at_once > _STEP:
+                next_left, next_right = of_weights(weights, b, 1, held, transposed)
             for group in range(groups):
-                rows, next_rows = of_rows(scratch, a + group * a_next, transposed)
+                rows, next_rows = of_rows(scratch, a + group * a_next)
                 tensor_product(sums, 2 * group, left, rows)
                 tensor_product(sums, 2 * group + 1, right, rows)
-                tensor_product(sums, 2 * group, next_left, next_rows)
-                tensor_product(sums, 2 * group + 1, next_right, next_rows)
-            k = unknown(k + UNROLL)
-            b += UNROLL * LANES
-            a += UNROLL * LANES if transposed else UNROLL
+                if at_once > _STEP:
+                    tensor_product(sums, 2 * group, next_left, next_rows)
+                    tensor_product(sums, 2 * group + 1, next_right, next_rows)
+            k = unknown(k + at_once)
+            b += at_once * LANES
+            a += at_once * LANES if transposed else at_once
             if not transposed and k & (LANES - 1) == 0:
                 a += a_panel - LANES
         for group in range(groups):
@@ -69,11 +70,11 @@ def tensor_tile(groups: int, transposed: bool, held: bool, real):
 
 
 @function
-def first_of_weights(b, k, lane, held):
+def first_of_weights(b, k, lane, held, at_once):
     """Where a thread's first numbers of B from row ``k`` on lie."""
     if held:
         return b + k * LANES + lane * 4
-    return b + (k + lane % 4 * _AHEAD) * LANES + lane // 4 * 4
+    return b + (k + lane % 4 * (at_once // 4)) * LANES + lane // 4 * 4
 
 
 @function
@@ -95,35 +96,34 @@ def place_held(i):
 
     In the order of rows four of them would wait for each other.
     """
-    within = i % (UNROLL * LANES)
+    within = i % (2 * _STEP * LANES)
     row, column = within // LANES, within % LANES
-    thread, step, product = column // 4 * 4 + row // _AHEAD, row % _AHEAD // 2, column % 4 // 2
+    thread, step, product = column // 4 * 4 + row // 4, row % 4 // 2, column % 4 // 2
     return i - within + (2 * step + product) * _ONE_READ + thread * 4 + row % 2 * 2 + column % 2
 
 
 @function
 def first_of_rows(a, k, lane, transposed, a_panel):
     """Where a thread's first numbers of A from column ``k`` on lie."""
-    row, column = lane // 4, k + lane % 4 * _AHEAD
+    row, place = lane // 4, lane % 4
     if transposed:
-        return a + column * LANES + row
+        return a + (k + place * 2) * LANES + row
+    column = k + place * 4
     return a + column // LANES * a_panel + column % LANES + row * LANES
 
 
 @function
-def of_rows(scratch, place, transposed):
+def of_one_row(scratch, place):
     """Its numbers of A: two for each of two steps."""
-    if transposed:
-        numbers = (
-            scratch[place],
-            scratch[place + LANES],
-            scratch[place + 2 * LANES],
-            scratch[place + 3 * LANES],
-        )
-    else:
-        numbers = four(scratch, place)
-    one, two, three, last = all_rounded(numbers)
-    return (one, two), (three, last)
+    one, other, third, last = all_rounded(four(scratch, place))
+    return (one, other), (third, last)
+
+
+@function
+def of_columns(scratch, place):
+    """The same if A is stored transposed: two for one step, twice."""
+    rows = rounded(scratch[place]), rounded(scratch[place + LANES])
+    return rows, rows
 
 
 @function
