@@ -116,6 +116,14 @@ def test_writes_a_file(tmp_path):
     assert "<svg" in path.read_text()
 
 
+def test_what_is_no_series_is_refused():
+    series, forecast = parts(pd.RangeIndex(100))[:2]
+    with pytest.raises(TypeError, match="not of type DataFrame; of a frame, draw one column"):
+        plot_forecast(series.to_frame(), forecast)
+    with pytest.raises(TypeError, match="not of type ndarray"):
+        plot_forecast(series, forecast.to_numpy())
+
+
 def test_formats():
     assert {"png", "pdf", "svg"} <= set(picture_formats())
 

@@ -175,7 +175,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
     missing : {"raise", "ffill", "interpolate", "mask"}, default="raise"
         What to do with missing values, and with rows that the time index lacks: refuse them; carry
         the last value forward; draw a straight line; or carry forward, but never train on a
-        forecast of what was missing.
+        forecast of what was missing. A series begins with its first value, whatever is in front.
     short_series : {"raise", "drop", "pad"}, default="raise"
         What to do with series of a panel that are shorter than lookback and horizon: refuse them;
         leave them out, of the forecasts too; or repeat their first row in front.
@@ -358,7 +358,7 @@ class RNNForecaster(Suggesting, Probabilistic, RegressorMixin, BaseEstimator):
         sample_weight : array of shape (rows,), default=None
             How much the forecast of each row counts in the loss. Only ratios matter: the mean
             over all forecasts that are learned from is brought to 1, and that over those of the
-            validation part too. A Series has the index of the rows.
+            validation part too. A row of 0 is still read. A Series has the index of the rows.
 
         Returns
         -------

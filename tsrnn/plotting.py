@@ -49,6 +49,8 @@ def plot_forecast(
     ------
     ImportError
         If matplotlib is not installed.
+    TypeError
+        If one of them is no Series: of a frame, draw one column after the other.
 
     Examples
     --------
@@ -58,6 +60,12 @@ def plot_forecast(
     >>> figure.axes[0].get_ylabel()
     'sales'
     """
+    for each in (series, forecast, *held_out):
+        if not isinstance(each, pd.Series):
+            raise TypeError(
+                f"What is drawn is a Series, not of type {type(each).__name__}; of a frame, draw "
+                "one column, of a panel one series after the other."
+            )
     figure = _new_figure()
     axes = figure.add_subplot()
     n_held_out = sum(len(block) for block in held_out)
