@@ -145,8 +145,10 @@ def test_a_column_that_begins_later_than_another_is_told_of():
     with pytest.warns(UserWarning, match=r"The first 20 values of column 'new' of X are .*melt"):
         small(missing="ffill").fit(frame)
     frame = pd.DataFrame({"done": daily().where(np.arange(60) < 50), "on": daily()})
-    with pytest.warns(UserWarning, match=r"The last 10 values of column 'done' of X are .* itself"):
+    words = r"The last 10 values of column 'done' of X are .* itself"
+    with pytest.warns(UserWarning, match=words) as caught:
         small(missing="ffill").fit(frame)
+    assert caught[0].filename == __file__
     together = frame.iloc[:50].copy()
     together.iloc[:9] = np.nan
     assert len(small(missing="ffill").fit(together).predict()) == 1

@@ -163,7 +163,7 @@ def _warn_of_ends(
             warnings.warn(
                 f"The {which} {missing[most]} values of {of}{rows.label(most)} are missing and "
                 f"were filled{meant[which]}",
-                stacklevel=7,  # where fit was called
+                stacklevel=8,  # where fit was called
             )
 
 
