@@ -41,28 +41,29 @@ def warn_of_outliers(panel: Panel, loss: str, stacklevel: int) -> None:
 
 def _outliers(panel: Panel, column: int) -> list[tuple[int, float]]:
     """Rows of one target, and how many times as far each is as what is no outlier."""
-    values, ends = panel.targets[:, column].astype(np.float64), panel.offsets[1:]
-    distance = _distance(values, panel.offsets, panel.season)
-    most = np.maximum.reduceat(distance, panel.offsets[:-1])
-    mean = np.add.reduceat(distance, panel.offsets[:-1]) / panel.lengths
+    starts, ends = panel.offsets[:-1], panel.offsets[1:]
+    distance = _distance(panel.targets[:, column], panel.offsets, panel.season)
+    mean = np.add.reduceat(distance, starts) / panel.lengths
     found = []
-    for number in np.flatnonzero(most > _TIMES / 2 * mean):  # of others it cannot be true
-        first, own = panel.offsets[number], distance[panel.offsets[number] : ends[number]]
+    # With a smaller share of the largest it cannot be: so much the few may add to a mean.
+    for number in np.flatnonzero(np.maximum.reduceat(distance, starts) > (_TIMES - 1) * mean):
+        own = distance[starts[number] : ends[number]]
         order = np.argsort(-own)[: max(1, len(own) // _SHARE) + 1]
         far = own[order]
         gaps = np.flatnonzero(far[:-1] >= _TIMES * far[1:])
         if len(gaps) and np.median(own) > 0:
             count = gaps[-1] + 1
-            found += [(int(first + row), own[row] / far[count]) for row in order[:count]]
+            found += [(int(starts[number] + row), own[row] / far[count]) for row in order[:count]]
     return found
 
 
 def _distance(values: np.ndarray, offsets: np.ndarray, season: int) -> np.ndarray:
     """Of each value from that a season before or after, the nearer one; 0 if there is neither."""
-    before, after = np.full(len(values), np.inf), np.full(len(values), np.inf)
     change = np.abs(values[season:] - values[:-season])
-    number = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    change[number[season:] != number[:-season]] = np.inf
-    before[season:] = after[: len(change)] = change
-    nearer = np.minimum(before, after)
-    return np.where(np.isinf(nearer), 0.0, nearer)
+    for first in offsets[1:-1]:  # of two series
+        change[max(0, first - season) : first] = np.inf
+    nearer = np.full(len(values), np.inf, values.dtype)
+    nearer[season:] = change
+    np.minimum(nearer[: len(change)], change, out=nearer[: len(change)])
+    nearer[np.isinf(nearer)] = 0
+    return nearer
