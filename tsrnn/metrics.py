@@ -15,7 +15,6 @@ forecasting methods", International Journal of Forecasting 36(1), 54-74.
 
 from __future__ import annotations
 
-from operator import ne
 from typing import Any
 
 import numpy as np
@@ -231,13 +230,14 @@ def _check_labels(y_true: Any, y_pred: Any) -> None:
         return
     if y_true.shape != y_pred.shape:
         return  # of which more is said
-    for axis, what in zip(y_true.axes, ("rows", "columns"), strict=False):
-        other = y_pred.axes[0 if what == "rows" else 1]
+    for axis, other, what in zip(y_true.axes, y_pred.axes, ("rows", "columns"), strict=False):
         numbers = what == "rows" and {axis.dtype.kind, other.dtype.kind} <= set("iu")
-        # Older versions of pandas find dates in other units unequal that are the same.
-        if numbers or axis.equals(other) or np.all(axis == other):
+        if numbers or axis.equals(other):
             continue
-        place = next((i for i, pair in enumerate(zip(axis, other, strict=True)) if ne(*pair)), 0)
+        pairs = enumerate(zip(axis, other, strict=True))
+        place = next((i for i, (one, another) in pairs if one != another), None)
+        if place is None:  # dates in other units, unequal to older versions of pandas
+            continue
         raise ValueError(
             f"y_true and y_pred have other {what}: at position {place} {axis[place]!r} and "
             f"{other[place]!r}. Bring them into one order, y_pred.reindex_like(y_true), or compare "

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tsrnn.frames import missing
-from tsrnn.frames.forms import check_all_targets, check_named, check_upright, check_wide
 from tsrnn.frames.leaks import check_no_leak
+from tsrnn.frames.mistakes import check_all_targets, check_named, check_upright, check_wide
 from tsrnn.frames.panels import Panel, Roles, check_columns, check_width
 from tsrnn.frames.rows import Rows, keyed_rows, plain_rows
 from tsrnn.frames.text import check_text

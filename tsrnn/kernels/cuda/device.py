@@ -345,7 +345,7 @@ def _is_forked() -> bool:
 
 
 def selected() -> int:
-    """Of the device that this thread computes on; 0 unless it has selected another."""
+    """The number of the device that this thread computes on; the first if it has chosen none."""
     return 0 if SIMULATED else int(cuda.get_current_device().id)
 
 
